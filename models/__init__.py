@@ -1,0 +1,1 @@
+"""Features, encoders, fusion and calibration: pure computation, no I/O devices and no clock."""

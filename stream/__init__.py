@@ -1,0 +1,1 @@
+"""Time, packets, media sources, channels and the ZeroMQ bus; knows nothing of models."""
