@@ -138,7 +138,7 @@ def load(folder: Path, kind: str) -> tuple[dict[str, Tensor], Manifest]:
         )
     try:
         tensors = safetensors.torch.load(weights)
-    except Exception as exc:  # noqa: BLE001 - the library raises several types
+    except Exception as exc:
         raise CheckpointError(f"{path}: not a safetensors file: {exc}") from exc
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, manifest
 
