@@ -1,0 +1,23 @@
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def find_data_root() -> Path | None:
+    named = os.environ.get("TACIT_DATA")
+    for candidate in (Path(named) if named else None, ROOT.parent / "shared" / "data"):
+        if candidate is not None and candidate.is_dir():
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The shared data folder; tests that use it skip where it is absent."""
+    found = find_data_root()
+    if found is None:
+        pytest.skip("needs the data folder: set TACIT_DATA or put it at ../shared/data")
+    return found
