@@ -1,54 +1,27 @@
-"""Checkpoints: a folder with `model.safetensors`, `manifest.json` and `card.md`.
-
-The manifest holds the SHA-256 of the weights, because safetensors itself notices no flipped bit in
-its payload. A file that does not match is refused before a tensor is built.
-"""
+"""Checkpoints as safetensors with a hash manifest; see `manifest` for the folder's layout."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from .errors import CheckpointError
+from .manifest import (
+    FORMAT,
+    SHIPPED,
+    WEIGHTS_NAME,
+    Manifest,
+    read_manifest,
+    read_verified,
+    render_card,
+)
 
-FORMAT: Final = 1
-MAX_WEIGHT_BYTES: Final = 100 * 1024 * 1024
-MAX_MANIFEST_BYTES: Final = 1024 * 1024
-WEIGHTS_NAME: Final = "model.safetensors"
-SHIPPED: Final = Path(__file__).parent / "weights"
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a checkpoint is and where it comes from.
-
-    Attributes:
-        kind: which class loads it: "face", "audio", "text", "fusion", ...
-        config: constructor arguments of that class.
-        data: data sets that it was trained on.
-        licence: what the data allow a user of the weights to do.
-        split: which part trained, validated and tested it.
-        seed: seed of the run.
-        metrics: figures by name; "valid." or "test." leads each name.
-        notes: known failures and anything a user should know, one sentence each.
-        sha256: of the weights file; filled in by `save`.
-    """
-
-    kind: str
-    config: Mapping[str, Any]
-    data: list[str]
-    licence: str
-    split: str
-    seed: int
-    metrics: Mapping[str, float]
-    notes: list[str] = field(default_factory=list)
-    sha256: str = ""
+__all__ = ["SHIPPED", "Manifest", "load", "read_manifest", "restore", "save"]
 
 
 def save(folder: Path, state: Mapping[str, Tensor], manifest: Manifest) -> Manifest:
@@ -79,34 +52,6 @@ def save(folder: Path, state: Mapping[str, Tensor], manifest: Manifest) -> Manif
     return written
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check `manifest.json`.
-
-    Raises:
-        CheckpointError: missing, unreadable, wrong format or fields.
-    """
-    path = folder / "manifest.json"
-    try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise CheckpointError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
-        fields = json.loads(path.read_bytes())
-    except FileNotFoundError as exc:
-        raise CheckpointError(
-            f"{path}: no checkpoint here; reinstall tacit or run tools/train.py"
-        ) from exc
-    except (OSError, ValueError, RecursionError) as exc:
-        raise CheckpointError(f"{path}: not readable as JSON: {exc}") from exc
-    if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
-        raise CheckpointError(f"{path}: not a manifest of format {FORMAT}")
-    try:
-        manifest = Manifest(**fields)
-    except TypeError as exc:
-        raise CheckpointError(f"{path}: wrong fields: {exc}") from exc
-    if not isinstance(manifest.config, dict) or not isinstance(manifest.sha256, str):
-        raise CheckpointError(f"{path}: config or sha256 has the wrong type")
-    return manifest
-
-
 def load(folder: Path, kind: str) -> tuple[dict[str, Tensor], Manifest]:
     """Read a checkpoint after checking its hash.
 
@@ -120,26 +65,11 @@ def load(folder: Path, kind: str) -> tuple[dict[str, Tensor], Manifest]:
     Raises:
         CheckpointError: anything missing, damaged, too large or of another kind.
     """
-    manifest = read_manifest(folder)
-    if manifest.kind != kind:
-        raise CheckpointError(f"{folder}: holds a {manifest.kind!r} model, {kind!r} wanted")
-    path = folder / WEIGHTS_NAME
-    try:
-        if path.stat().st_size > MAX_WEIGHT_BYTES:
-            raise CheckpointError(f"{path}: larger than {MAX_WEIGHT_BYTES} bytes")
-        weights = path.read_bytes()
-    except OSError as exc:
-        raise CheckpointError(f"{path}: cannot be read ({exc.strerror}); reinstall tacit") from exc
-    digest = hashlib.sha256(weights).hexdigest()
-    if digest != manifest.sha256:
-        raise CheckpointError(
-            f"{path}: SHA-256 is {digest[:12]}…, the manifest says {manifest.sha256[:12]}…; "
-            "the file is damaged or changed: reinstall tacit or train it anew"
-        )
+    weights, manifest = read_verified(folder, kind)
     try:
         tensors = safetensors.torch.load(weights)
-    except Exception as exc:
-        raise CheckpointError(f"{path}: not a safetensors file: {exc}") from exc
+    except SafetensorError as exc:
+        raise CheckpointError(f"{folder}: not a safetensors file: {exc}") from exc
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, manifest
 
 
@@ -155,30 +85,3 @@ def restore(module: torch.nn.Module, tensors: Mapping[str, Tensor], folder: Path
         first = " ".join(str(exc).split())[:300]
         raise CheckpointError(f"{folder}: weights do not fit the config: {first}") from exc
     module.eval()
-
-
-def render_card(manifest: Manifest, weight_bytes: int) -> str:
-    """Model card in Markdown, made from the manifest alone so that the two cannot disagree."""
-    metrics = "\n".join(f"| {k} | {v:.4f} |" for k, v in sorted(manifest.metrics.items()))
-    notes = "\n".join(f"- {note}" for note in manifest.notes) or "- none recorded"
-    data = "\n".join(f"- {d}" for d in manifest.data)
-    return f"""# Model card: {manifest.kind}
-
-Reads *expressed* emotion; it says nothing about what a person feels.
-
-**Size** {weight_bytes / 1e6:.2f} MB, SHA-256 `{manifest.sha256}`.
-**Licence of use** {manifest.licence}
-**Split** {manifest.split}
-**Seed** {manifest.seed}
-
-## Data
-{data}
-
-## Figures
-| metric | value |
-|---|---|
-{metrics}
-
-## Known failures and limits
-{notes}
-"""

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tacit.models.features import FeatureFrame, TokenGrid, pool_frames
 
 GRID = TokenGrid(bins=4, bin_ns=100)
