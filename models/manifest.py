@@ -1,8 +1,8 @@
-"""Manifests of checkpoints and the check of their hashes; needs no torch, so that a program can
-refuse bad weights before it pays for loading it.
+"""Manifests of checkpoints and the check of their hashes.
 
-A checkpoint is a folder with `model.safetensors`, `manifest.json` and `card.md`. The manifest
-holds the SHA-256 of the weights, because safetensors itself notices no flipped bit in its payload.
+Needs no torch, so that a program can refuse bad weights before it pays for loading it. A
+checkpoint is a folder with `model.safetensors`, `manifest.json` and `card.md`. The manifest holds
+the SHA-256 of the weights, because safetensors itself notices no flipped bit in its payload.
 """
 
 import hashlib
