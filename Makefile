@@ -1,0 +1,49 @@
+# Everything a person types. Longer logic lives in tools/setup.sh.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types architecture unit clean
+.SUFFIXES:
+
+READY := .venv/.ready
+RUN := .venv/bin/
+LINKS := $(addprefix build/typing/tacit/,stream models pipeline)
+UNIT := not process and not data and not media and not slow
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY) ## make .venv with all packages, and the system libraries they need
+
+# Redone when the dependencies change; otherwise `make setup` costs nothing.
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	@sh tools/setup.sh
+	@touch $@
+
+demo: setup ## run Tacit on the bundled sample
+	@$(RUN)tacit demo
+
+test: setup ## run every test
+	@sh tools/setup.sh --tests
+	@$(RUN)python -m pytest -q
+
+check: lint types architecture unit ## lint, types, architecture and unit tests, in under a minute
+
+lint: setup
+	@$(RUN)ruff check .
+	@$(RUN)ruff format --check .
+
+# mypy does not see through the import hook of an editable install (docs/decisions.md, 1).
+types: setup $(LINKS)
+	@MYPYPATH=build/typing:. $(RUN)mypy -p tacit -p tests -p tools
+
+build/typing/tacit/%:
+	@mkdir -p $(@D)
+	@ln -sfn ../../../$* $@
+
+architecture: setup
+	@$(RUN)python -m pytest -q tests/test_architecture.py
+
+unit: setup
+	@$(RUN)python -m pytest -q -m "$(UNIT)"
+
+clean: ## remove what was built, and .venv
+	rm -rf .venv build dist tacit.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
