@@ -45,12 +45,13 @@ def white_noise(first: int, count: int, seed: int) -> Float32:
     if count == 0:
         return np.zeros(0, dtype=np.float32)
     blocks = range(first // NOISE_BLOCK, (first + count - 1) // NOISE_BLOCK + 1)
-    drawn = [
+    drawn: list[Float32] = [
         np.random.default_rng((seed, block)).standard_normal(NOISE_BLOCK, dtype=np.float32)
         for block in blocks
     ]
     start = first - blocks.start * NOISE_BLOCK
-    return np.concatenate(drawn)[start : start + count]
+    noise: Float32 = np.concatenate(drawn)[start : start + count]
+    return noise
 
 
 def add_noise(samples: Float32, snr_db: float, rng: np.random.Generator) -> Float32:
