@@ -1,0 +1,63 @@
+"""How often a stream delivers, learned from the stream itself."""
+
+from collections import deque
+from typing import Final
+
+RECENT: Final = 15
+SPAN: Final = 100
+REGULAR: Final = 1.5
+"""An interval longer than this many typical ones is irregular."""
+
+
+class RateMeter:
+    """Learns the typical interval of a stream and notices when it becomes slow.
+
+    A stream is slow when its mean rate over 100 intervals falls below `least_share` of the rate
+    over its first 100. A stream whose own beginning is irregular (variable frame rate) is not
+    judged: it has no nominal rate.
+
+    Args:
+        nominal_ns: interval to go by until two have been seen.
+        least_share: share of the first rate below which the stream is slow.
+    """
+
+    def __init__(self, nominal_ns: int, least_share: float = 0.9) -> None:
+        self._nominal_ns = nominal_ns
+        self._least_share = least_share
+        self._span: deque[int] = deque(maxlen=SPAN)
+        self._total_ns = 0
+        self._baseline_ns: float | None = None
+        self._learned = False
+
+    def add(self, interval_ns: int) -> None:
+        """Take in the interval between two observations; gaps are not intervals, leave them out."""
+        if len(self._span) == SPAN:
+            self._total_ns -= self._span[0]
+        self._span.append(interval_ns)
+        self._total_ns += interval_ns
+        if len(self._span) == SPAN and not self._learned:
+            self._learned = True
+            typical = sorted(self._span)[SPAN // 2]
+            uneven = sum(interval > REGULAR * typical for interval in self._span)
+            if uneven <= SPAN // 10:
+                self._baseline_ns = self._total_ns / SPAN
+
+    @property
+    def typical_ns(self) -> int:
+        """Median of the latest intervals, ns."""
+        if len(self._span) < 2:
+            return self._nominal_ns
+        recent = [self._span[-i] for i in range(1, min(RECENT, len(self._span)) + 1)]
+        return sorted(recent)[len(recent) // 2]
+
+    @property
+    def share(self) -> float:
+        """Present rate as a share of the first one; 1.0 while that is not known."""
+        if self._baseline_ns is None or self._total_ns <= 0:
+            return 1.0
+        return self._baseline_ns * SPAN / self._total_ns
+
+    @property
+    def slow(self) -> bool:
+        """Whether the stream delivers markedly less often than it used to."""
+        return self.share < self._least_share
