@@ -1,0 +1,237 @@
+"""Mask-aware transformer over the tokens of all modalities.
+
+Each modality gives one token per time bin. A token that was not measured is cut off twice: its
+values are replaced by zero before the first product (so that not even a NaN gets through) and its
+key is barred from every attention. One learned summary token is always there, so that a window
+with nothing in it still has a finite output.
+
+The logits are a sum: what each modality says by itself (a linear reading of its mean token) plus
+what the transformer adds. The sum keeps the single-modality readings as good as those of the
+encoders, and the transformer has only to learn the interplay.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .errors import ModelError
+from .features import MODALITIES, Modality, Source
+from .labels import EMOTIONS
+
+SOURCES: Final[dict[Source, int]] = {"measured": 0, "recovered": 1, "absent": 2}
+"""Row of the source embedding; recovered tokens come with the recovery model."""
+
+CLAMP: Final = 8.0
+"""Standardised token values are cut here, so that a wild feature cannot rule the attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusionConfig:
+    """Shape of a fusion network.
+
+    Attributes:
+        dims: token length of each modality.
+        bins: tokens per modality and window.
+        width: inner width, a multiple of `heads`.
+        layers: attention blocks.
+        heads: attention heads.
+        dropout: in training only, [0, 1).
+    """
+
+    dims: Mapping[Modality, int]
+    bins: int = 12
+    width: int = 96
+    layers: int = 2
+    heads: int = 4
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if set(self.dims) != set(MODALITIES) or min(self.dims.values()) < 1:
+            raise ModelError(f"fusion dims {dict(self.dims)}: one length > 0 per modality wanted")
+        if self.width < 1 or self.heads < 1 or self.width % self.heads:
+            raise ModelError(f"fusion width {self.width} is no multiple of heads {self.heads}")
+        if self.bins < 1 or self.layers < 0 or not 0.0 <= self.dropout < 1.0:
+            raise ModelError(
+                f"fusion bins {self.bins}, layers {self.layers}, dropout {self.dropout}: "
+                "bins > 0, layers >= 0 and dropout in [0, 1) wanted"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fields as JSON values, for a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "FusionConfig":
+        """Build from a manifest's fields.
+
+        Raises:
+            ModelError: a field is unknown, missing or of the wrong type.
+        """
+        try:
+            return cls(**fields)
+        except (TypeError, AttributeError) as exc:
+            raise ModelError(f"fusion config does not fit: {exc}") from exc
+
+
+class FusionOutput(NamedTuple):
+    """What the network says about a batch.
+
+    Attributes:
+        logits: (B, 7) before calibration.
+        unimodal: (B, 3, 7) part of each modality in the sum, 0 where it has no token.
+        feature: (B, width) the summary token, for distillation.
+    """
+
+    logits: Tensor
+    unimodal: Tensor
+    feature: Tensor
+
+
+class Block(nn.Module):
+    """Pre-norm attention and feed-forward."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.merge = nn.Linear(width, width)
+        self.norm_feed = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Mix tokens.
+
+        Args:
+            x: (B, S, W).
+            bias: (B, 1, 1, S) float added to the attention scores; -inf bars a key.
+
+        Returns:
+            (B, S, W).
+        """
+        batch, length, width = x.shape
+        parts = self.queries_keys_values(self.norm_attention(x))
+        parts = parts.view(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5) + bias
+        mixed = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, length, width)
+        x = x + self.dropout(self.merge(mixed))
+        mixed = x + self.dropout(self.feed(self.norm_feed(x)))
+        assert isinstance(mixed, Tensor)
+        return mixed
+
+
+class Reader(nn.Module):
+    """Standardises one modality's tokens, reads them alone and hands them to the transformer."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("scale", torch.ones(dim))
+        self.alone = nn.Linear(dim, len(EMOTIONS))
+        self.project = nn.Linear(dim, width)
+
+    def standardise(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D) tokens to zero mean and unit scale; exactly 0 where the mask is False."""
+        measured = mask.unsqueeze(-1)
+        z = (torch.where(measured, tokens, self.mean) - self.mean) * self.scale
+        return torch.where(measured, z.clamp(-CLAMP, CLAMP), 0.0)
+
+
+class Fusion(nn.Module):
+    """The network; see the module's own description.
+
+    Args:
+        config: its shape.
+    """
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.readers = nn.ModuleDict(
+            {name: Reader(config.dims[name], config.width) for name in MODALITIES}
+        )
+        self.modality = nn.Embedding(len(MODALITIES), config.width)
+        self.time = nn.Embedding(config.bins, config.width)
+        self.source = nn.Embedding(len(SOURCES), config.width)
+        self.summary = nn.Parameter(torch.randn(config.width) * 0.02)
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.dropout) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, len(EMOTIONS))
+        for embedding in (self.modality, self.time):
+            nn.init.normal_(embedding.weight, std=0.02)
+        # A source that training never showed must not disturb: it starts as "no difference".
+        nn.init.zeros_(self.source.weight)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(
+        self,
+        tokens: Mapping[Modality, Tensor],
+        mask: Mapping[Modality, Tensor],
+        sources: Mapping[Modality, Tensor] | None = None,
+    ) -> FusionOutput:
+        """Read a batch of windows.
+
+        Args:
+            tokens: per modality (B, T, D) float32; anything, NaN too, where the mask is False.
+            mask: per modality (B, T) bool, True where there is a token.
+            sources: per modality (B, T) int64 rows of `SOURCES`; all measured if left out.
+
+        Returns:
+            logits and their parts, finite for finite tokens whatever the mask.
+
+        Raises:
+            ModelError: shapes differ from the config.
+        """
+        self._check(tokens, mask)
+        alone, sequence = [], []
+        for index, name in enumerate(MODALITIES):
+            reader = self.readers[name]
+            assert isinstance(reader, Reader)
+            z = reader.standardise(tokens[name], mask[name])
+            count = mask[name].sum(dim=1, keepdim=True)
+            said = reader.alone(z.sum(dim=1) / count.clamp(min=1))
+            alone.append(torch.where(count > 0, said, 0.0))
+            place = self.modality.weight[index] + self.time.weight
+            source = self.source.weight[0] if sources is None else self.source(sources[name])
+            sequence.append(reader.project(z) + place + source)
+        feature = self._mix(torch.cat(sequence, dim=1), torch.cat([mask[m] for m in MODALITIES], 1))
+        unimodal = torch.stack(alone, dim=1)
+        return FusionOutput(self.head(feature) + unimodal.sum(dim=1), unimodal, feature)
+
+    def _mix(self, sequence: Tensor, present: Tensor) -> Tensor:
+        """Run the blocks over (B, S, W) tokens and return the summary (B, W)."""
+        batch = sequence.shape[0]
+        x = torch.cat([self.summary.expand(batch, 1, -1), sequence], dim=1)
+        barred = functional.pad(~present, (1, 0), value=False)
+        bias = torch.zeros(barred.shape, dtype=x.dtype, device=x.device)
+        bias = bias.masked_fill(barred, -torch.inf)[:, None, None, :]
+        for block in self.blocks:
+            x = block(x, bias)
+        return torch.as_tensor(self.norm(x[:, 0]))
+
+    def _check(self, tokens: Mapping[Modality, Tensor], mask: Mapping[Modality, Tensor]) -> None:
+        for name in MODALITIES:
+            wanted = (self.config.bins, self.config.dims[name])
+            if tuple(tokens[name].shape[1:]) != wanted or tokens[name].ndim != 3:
+                raise ModelError(
+                    f"{name} tokens have shape {tuple(tokens[name].shape)}, (B, {wanted[0]}, "
+                    f"{wanted[1]}) wanted"
+                )
+            if mask[name].dtype != torch.bool or mask[name].shape != tokens[name].shape[:2]:
+                raise ModelError(
+                    f"{name} mask is {mask[name].dtype} {tuple(mask[name].shape)}, bool "
+                    f"{tuple(tokens[name].shape[:2])} wanted"
+                )

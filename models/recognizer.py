@@ -1,0 +1,251 @@
+"""From a window of tokens to a calibrated prediction; holds no memory of earlier windows.
+
+Every window is read as four rows of one batch: all that is measured, then audio, face and text
+alone. The batch never has another layout, so a window gives the same bytes whatever came before it
+and whoever else is in the session.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import torch
+
+from .calibration import Calibration, pattern_name
+from .checkpoint import SHIPPED, load, restore
+from .errors import CheckpointError, ModelError
+from .features import MODALITIES, Bool, FeatureWindow, Float32, Modality, Prediction, Source
+from .fusion import Fusion, FusionConfig
+from .labels import EMOTIONS
+from .manifest import Manifest, read_manifest
+from .valence_arousal import derive
+
+KIND: Final = "fusion"
+ROWS: Final[tuple[tuple[Modality, ...], ...]] = (MODALITIES, ("audio",), ("face",), ("text",))
+"""Modalities that each row of the batch may see."""
+
+ALL_USABLE: Final[Mapping[Modality, bool]] = dict.fromkeys(MODALITIES, True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CleanTokens:
+    """Tokens that are safe to compute with.
+
+    Attributes:
+        values: per modality (T, D) float32, finite, zero where the mask is False.
+        mask: per modality (T,) bool.
+        nonfinite: per modality, how many measured tokens held a NaN or an infinity and were
+            masked for it.
+    """
+
+    values: Mapping[Modality, Float32]
+    mask: Mapping[Modality, Bool]
+    nonfinite: Mapping[Modality, int]
+
+    @property
+    def present(self) -> tuple[Modality, ...]:
+        """Modalities with at least one token."""
+        return tuple(name for name in MODALITIES if self.mask[name].any())
+
+
+def clean(
+    window: FeatureWindow, config: FusionConfig, usable: Mapping[Modality, bool] = ALL_USABLE
+) -> CleanTokens:
+    """Gate between the outside and the network.
+
+    Args:
+        window: a modality that it does not name counts as not measured.
+        config: token lengths and bins that the network wants.
+        usable: modalities named False are masked whole; one not named is usable.
+
+    Raises:
+        ModelError: values or mask of a modality have another shape than the network's.
+    """
+    values: dict[Modality, Float32] = {}
+    masks: dict[Modality, Bool] = {}
+    nonfinite: dict[Modality, int] = {}
+    for name in MODALITIES:
+        shape = (config.bins, config.dims[name])
+        given = np.asarray(window.values.get(name, np.zeros(shape)), dtype=np.float32)
+        measured = np.asarray(window.mask.get(name, np.zeros(config.bins)), dtype=np.bool_)
+        if given.shape != shape or measured.shape != shape[:1]:
+            raise ModelError(
+                f"window of {window.participant!r}: {name} values {given.shape} and mask "
+                f"{measured.shape}, {shape} and {shape[:1]} wanted"
+            )
+        measured = measured & usable.get(name, True)
+        finite = np.isfinite(given).all(axis=1)
+        nonfinite[name] = int((measured & ~finite).sum())
+        masks[name] = measured & finite
+        values[name] = np.where(masks[name][:, None], given, np.float32(0.0))
+    return CleanTokens(values, masks, nonfinite)
+
+
+class Recognizer:
+    """Calibrated reading of windows.
+
+    Runs on the CPU, on as many threads as the caller gave torch.
+
+    Args:
+        fusion: in evaluation mode.
+        calibration: for its logits.
+        sha256: identity of all weights that a prediction rests on.
+
+    Attributes:
+        config: token lengths and bins that `predict` wants.
+        sha256: as given.
+        nonfinite_tokens: per modality, tokens masked so far because they held a NaN or an
+            infinity. A counter for health reports; no prediction depends on it.
+    """
+
+    def __init__(self, fusion: Fusion, calibration: Calibration, sha256: str) -> None:
+        self._fusion = fusion.eval()
+        self._calibration = calibration
+        self.config = fusion.config
+        self.sha256 = sha256
+        self.nonfinite_tokens: dict[Modality, int] = dict.fromkeys(MODALITIES, 0)
+
+    @classmethod
+    def load(cls, folder: Path = SHIPPED) -> Self:
+        """Load the fusion and check that the encoders beside it are those it was trained on.
+
+        Args:
+            folder: holds `fusion` and, each optional, `audio`, `face` and `text`.
+
+        Raises:
+            ModelError: weights missing, damaged, or made for another encoder than the one there.
+        """
+        tensors, manifest = load(folder / KIND, KIND)
+        config, calibration, encoders = read_config(manifest, folder / KIND)
+        installed = encoder_hashes(folder)
+        for name, sha256 in installed.items():
+            if encoders.get(name, sha256) != sha256:
+                raise CheckpointError(
+                    f"{folder / KIND}: was trained on the {name} encoder "
+                    f"{encoders[name][:12]}…, {folder / name} holds {sha256[:12]}…; run "
+                    "tools/train.py fusion, or reinstall tacit"
+                )
+        fusion = Fusion(config)
+        restore(fusion, tensors, folder / KIND)
+        return cls(fusion, calibration, combined_hash({**installed, KIND: manifest.sha256}))
+
+    @property
+    def model_id(self) -> str:
+        """Short name of these weights, for people."""
+        return f"tacit-{self.sha256[:12]}"
+
+    @property
+    def abstain_below(self) -> float:
+        """Confidence under which no emotion is claimed."""
+        return self._calibration.abstain_below
+
+    def predict(
+        self, window: FeatureWindow, usable: Mapping[Modality, bool] = ALL_USABLE
+    ) -> Prediction:
+        """Read one window.
+
+        Args:
+            window: tokens and masks; a token with a NaN or an infinity counts as not measured.
+            usable: modalities named False are left out, as the health monitor decides.
+
+        Returns:
+            a finite prediction. With nothing measured it abstains: probabilities are uniform,
+            valence and arousal None, and the confidence 0, because nothing is claimed.
+
+        Raises:
+            ModelError: wrong shapes.
+        """
+        tokens = clean(window, self.config, usable)
+        for name, count in tokens.nonfinite.items():
+            self.nonfinite_tokens[name] += count
+        present = tokens.present
+        sources: dict[Modality, Source] = {
+            name: "measured" if name in present else "absent" for name in MODALITIES
+        }
+        if not present:
+            uniform = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.float32)
+            return Prediction(window.t0_ns, window.t1_ns, uniform, None, None, 0.0, True, sources)
+        logits = self._logits(tokens)
+        fused = self._calibration.apply(logits[0], pattern_name(present))
+        point = derive(fused)
+        confidence = float(fused.max())
+        return Prediction(
+            t0_ns=window.t0_ns,
+            t1_ns=window.t1_ns,
+            probabilities=fused,
+            valence=point.valence,
+            arousal=point.arousal,
+            confidence=confidence,
+            abstained=confidence < self._calibration.abstain_below,
+            sources=sources,
+            unimodal={
+                name: self._calibration.apply(logits[ROWS.index((name,))], name) for name in present
+            },
+        )
+
+    def predict_batch(
+        self,
+        windows: Iterable[FeatureWindow],
+        usable: Mapping[Modality, bool] = ALL_USABLE,
+    ) -> list[Prediction]:
+        """Read windows one by one; each comes out as `predict` gives it alone, to the byte."""
+        return [self.predict(window, usable) for window in windows]
+
+    def _logits(self, tokens: CleanTokens) -> Float32:
+        """(4, 7) logits in the order of `ROWS`."""
+        values = {
+            name: torch.from_numpy(tokens.values[name]).expand(len(ROWS), -1, -1)
+            for name in MODALITIES
+        }
+        masks = {
+            name: torch.from_numpy(np.stack([tokens.mask[name] & (name in row) for row in ROWS]))
+            for name in MODALITIES
+        }
+        with torch.inference_mode():
+            return np.asarray(self._fusion(values, masks).logits.numpy(), dtype=np.float32)
+
+
+def read_config(
+    manifest: Manifest, folder: Path
+) -> tuple[FusionConfig, Calibration, dict[str, str]]:
+    """Take a fusion manifest's config apart.
+
+    Args:
+        manifest: of kind "fusion".
+        folder: named in errors.
+
+    Returns:
+        network shape, calibration, and the SHA-256 of each encoder it was trained on.
+
+    Raises:
+        CheckpointError: a part is missing or malformed.
+    """
+    try:
+        config = FusionConfig.from_dict(manifest.config["network"])
+        calibration = Calibration.from_dict(manifest.config["calibration"])
+        encoders = {str(k): str(v) for k, v in dict(manifest.config["encoders"]).items()}
+    except (KeyError, TypeError, ValueError, ModelError) as exc:
+        raise CheckpointError(f"{folder}: config does not fit a fusion: {exc}") from exc
+    return config, calibration, encoders
+
+
+def encoder_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each encoder's weights below `folder`, by modality; those not there are left out.
+
+    Raises:
+        CheckpointError: a manifest is damaged.
+    """
+    return {
+        name: read_manifest(folder / name).sha256
+        for name in MODALITIES
+        if (folder / name / "manifest.json").exists()
+    }
+
+
+def combined_hash(parts: Mapping[str, str]) -> str:
+    """One SHA-256 over the hashes of several checkpoints, whatever their order."""
+    lines = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(parts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
