@@ -1,0 +1,48 @@
+"""Every size, rate and time limit of `tacit.stream`, in one place.
+
+Input beyond a limit is refused with a documented error, before memory is allocated for it.
+"""
+
+from typing import Final
+
+from .packet import NS_PER_MS, NS_PER_S
+
+# Wire: one encoded message.
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
+MAX_ARRAYS: Final = 16
+MAX_ARRAY_NDIM: Final = 4
+MAX_DIMENSION: Final = 1 << 24
+MAX_FIELD_DEPTH: Final = 8
+MAX_FIELD_ITEMS: Final = 4096
+MAX_TEXT_CHARS: Final = 16 * 1024
+MAX_NAME_CHARS: Final = 128
+
+# Packets.
+MAX_PICTURE_SIDE: Final = 1920
+MAX_AUDIO_SAMPLES: Final = 48_000 * 2
+MAX_TIME_NS: Final = 10 * 365 * 24 * 3600 * NS_PER_S
+
+# Bus.
+BUS_HIGH_WATER_MARK: Final = 32
+BUS_LINGER_MS: Final = 1000
+BUS_HANDSHAKE_MS: Final = 5000
+BUS_HEARTBEAT_MS: Final = 250
+BUS_HEARTBEAT_MISSES: Final = 3
+BUS_RECONNECT_MS: Final = 10
+BUS_RECONNECT_MAX_MS: Final = 500
+BUS_MAX_SOURCES: Final = 64
+# sun_path holds 108 bytes with the closing NUL (unix(7)).
+MAX_IPC_PATH_BYTES: Final = 107
+
+# Media files.
+MEDIA_MAX_SIDE: Final = 640
+MEDIA_MAX_PIXELS: Final = 7680 * 4320
+MEDIA_PROBE_PACKETS: Final = 4000
+# Less than this between expected and real pts is the container's rounding, not a gap.
+AUDIO_GAP_NS: Final = 5 * NS_PER_MS
+# Decoding starts this much before a seek target: codecs and the resampler need a run-up.
+SEEK_PREROLL_NS: Final = NS_PER_S
+
+# Channels.
+MAX_CHANNEL_CAPACITY: Final = 65_536
