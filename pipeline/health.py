@@ -7,6 +7,7 @@ due, however late somebody looks, so the same stream gives the same health at an
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..stream.packet import NS_PER_MS, Modality
 from .health_rules import (
@@ -23,6 +24,13 @@ from .health_rules import (
 )
 from .quality import Quality, QualityFlag
 from .rate import RateMeter
+
+PICTURE_NS: Final = 100 * NS_PER_MS
+"""Longest that one picture vouches for its stream, whatever duration a file claims for it."""
+
+SOUND: Final = frozenset({Phase.OK, Phase.BLEMISHED})
+PROVING: Final = frozenset({Phase.FAULTY, Phase.RECOVERING, Phase.LOST, Phase.MUTED})
+"""Phases that a stream leaves only by proving itself for as long as its history demands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +137,8 @@ class HealthMonitor:
         return self._tracks[modality].health
 
     def usable(self, modality: Modality) -> bool:
-        """Whether features of the stream count as measured now."""
-        track = self._tracks[modality]
-        return track.phase in USABLE and track.fault_since_ns is None and track.fault is None
+        """Whether features of the stream count as measured now, bar those masked one by one."""
+        return self._tracks[modality].phase in USABLE
 
     def tick(self, now_ns: int) -> list[Health]:
         """Let session time pass; earlier times than before are ignored."""
@@ -234,7 +241,8 @@ class HealthMonitor:
             track.good_since_ns = t_ns
         track.good_count += 1
         track.fault = track.fault_since_ns = None
-        track.alive_ns = max(track.alive_ns, t_ns + min(duration_ns, 100 * NS_PER_MS))
+        lasts_ns = duration_ns if track.rules.at_end else min(duration_ns, PICTURE_NS)
+        track.alive_ns = max(track.alive_ns, t_ns + lasts_ns)
         blemish = str(flag) if flag is not None else LOW_RATE if track.rate.slow else None
         if blemish is None:
             track.blemish = track.blemish_since_ns = None
@@ -245,8 +253,10 @@ class HealthMonitor:
             track.blemish, track.blemish_ns = blemish, t_ns
         lasted_ns = t_ns - track.good_since_ns
         hold_ns = config.holds_ns[min(track.failures, len(config.holds_ns) - 1)]
-        if track.phase in (Phase.LOST, Phase.MUTED) and lasted_ns < hold_ns:
-            return ()
+        if track.phase in PROVING and lasted_ns < hold_ns:
+            # Short gaps cost no trust; one that was lost or muted stays so until it has proved
+            # itself.
+            return () if track.phase in (Phase.LOST, Phase.MUTED) else (Signal.GOOD,)
         signals: list[Signal] = []
         dwell_ns = FINDINGS[flag].dwell_ns if flag is not None else 0
         if track.blemish_since_ns is not None and t_ns - track.blemish_since_ns >= dwell_ns:
@@ -258,9 +268,9 @@ class HealthMonitor:
 
     def _enter(self, track: _Track, signal: Signal, at_ns: int) -> Health:
         before, track.phase = track.phase, TRANSITIONS[track.phase][signal]
-        if before is Phase.OK or (before is Phase.RECOVERING and track.phase is Phase.LOST):
-            self._count_failure(track, at_ns)
-        if track.phase is Phase.OK and before is not Phase.STARTING:
+        if before in SOUND or before is Phase.RECOVERING:
+            self._count_failure(track, before, at_ns)
+        if track.phase in SOUND and before not in (Phase.STARTING, Phase.OK):
             track.recovered_ns = at_ns
         reason, since_ns = _cause(track, signal, at_ns)
         evidence = {
@@ -279,10 +289,13 @@ class HealthMonitor:
         )
         return track.health
 
-    def _count_failure(self, track: _Track, at_ns: int) -> None:
-        stable = track.recovered_ns is None or at_ns - track.recovered_ns >= self._config.settle_ns
-        lost_again = track.phase is Phase.LOST and track.health.state is HealthState.RECOVERING
-        track.failures = 0 if stable and not lost_again else track.failures + 1
+    def _count_failure(self, track: _Track, before: Phase, at_ns: int) -> None:
+        if track.phase is Phase.OK or (before is Phase.RECOVERING and track.phase in SOUND):
+            return
+        young = track.recovered_ns is not None and (
+            at_ns - track.recovered_ns < self._config.settle_ns
+        )
+        track.failures = track.failures + 1 if young or before is Phase.RECOVERING else 0
 
 
 def _note_arrival(track: _Track, t_ns: int, duration_ns: int) -> None:
