@@ -1,0 +1,224 @@
+"""Face landmarks from MediaPipe: its bundled mesh, or the Tasks landmarker where its file is given.
+
+Both give the same 478 points, so callers need not know which one runs. By default a face is tracked
+from frame to frame; with `still=True` every image is looked at afresh.
+"""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+# The native graph logs to stderr; the level is read once, so it must be set before the import.
+os.environ.setdefault("GLOG_minloglevel", "2")
+
+import cv2
+import numpy as np
+from mediapipe.python.solutions import face_mesh as bundled
+from numpy.typing import NDArray
+
+from .errors import ModelError
+
+LANDMARKS: Final = 478
+MIN_SIDE: Final = 32
+MAX_SIDE: Final = 8192
+MAX_FACES: Final = 2
+MIN_CONFIDENCE: Final = 0.3
+NS_PER_MS: Final = 1_000_000
+
+Float32 = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceLandmarks:
+    """The mesh of one face.
+
+    Attributes:
+        points: (478, 3) float32; x right and y down in px of the image, z in px of the same scale,
+            smaller towards the camera. Points can lie outside the image.
+    """
+
+    points: Float32
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the points, px."""
+        (left, top), (right, bottom) = self.points[:, :2].min(0), self.points[:, :2].max(0)
+        return float(left), float(top), float(right), float(bottom)
+
+    @property
+    def area(self) -> float:
+        """Area of the box in px²."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+
+class _Backend(Protocol):
+    """What both landmarkers can do."""
+
+    def detect(self, image_rgb: Image, t_ns: int) -> list[Any]:
+        """Landmark lists of all faces, each with normalised x, y, z per point."""
+
+    def close(self) -> None:
+        """Free the native graph."""
+
+
+class _Bundled:
+    """The mesh whose models lie inside the MediaPipe wheel (up to 0.10.21)."""
+
+    def __init__(self, max_faces: int, still: bool) -> None:
+        self._mesh = bundled.FaceMesh(
+            static_image_mode=still,
+            max_num_faces=max_faces,
+            refine_landmarks=True,
+            min_detection_confidence=MIN_CONFIDENCE,
+        )
+
+    def detect(self, image_rgb: Image, t_ns: int) -> list[Any]:
+        found = self._mesh.process(image_rgb).multi_face_landmarks
+        return [face.landmark for face in found or ()]
+
+    def close(self) -> None:
+        self._mesh.close()
+
+
+class _Tasks:
+    """The Tasks landmarker over a published `face_landmarker.task` file."""
+
+    def __init__(self, path: Path, max_faces: int, still: bool) -> None:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        mode = vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(
+                vision.FaceLandmarkerOptions(
+                    base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+                    running_mode=mode,
+                    num_faces=max_faces,
+                    min_face_detection_confidence=MIN_CONFIDENCE,
+                )
+            )
+        except OSError as exc:
+            raise ModelError(f"{path}: cannot be read ({exc.strerror})") from exc
+        except (RuntimeError, ValueError) as exc:
+            raise ModelError(f"{path}: not a face landmarker .task file: {exc}") from exc
+        self._still = still
+        self._last_ms = -1
+
+    def detect(self, image_rgb: Image, t_ns: int) -> list[Any]:
+        from mediapipe import Image as TaskImage
+        from mediapipe import ImageFormat
+
+        image = TaskImage(image_format=ImageFormat.SRGB, data=image_rgb)
+        if self._still:
+            return list(self._landmarker.detect(image).face_landmarks)
+        # The graph aborts on a time that does not grow; equal or late frames get the next ms.
+        self._last_ms = max(t_ns // NS_PER_MS, self._last_ms + 1)
+        return list(self._landmarker.detect_for_video(image, self._last_ms).face_landmarks)
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+
+class FaceMesh:
+    """Finds faces and their landmarks in images.
+
+    Args:
+        landmarker: a `face_landmarker.task` file; None takes the bundled mesh.
+        max_faces: most faces looked for.
+        still: True where images are unrelated to each other.
+
+    Raises:
+        ModelError: the landmarker file is missing or not one.
+    """
+
+    def __init__(
+        self, landmarker: Path | None = None, max_faces: int = MAX_FACES, still: bool = False
+    ) -> None:
+        with _quiet():
+            self._backend: _Backend = (
+                _Bundled(max_faces, still)
+                if landmarker is None
+                else _Tasks(landmarker, max_faces, still)
+            )
+            # The first image initialises the graph, which is slow and where it logs most.
+            self._backend.detect(np.zeros((128, 128, 3), dtype=np.uint8), 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def find(self, image_bgr: Image, t_ns: int) -> tuple[FaceLandmarks, ...]:
+        """Find the faces in one image.
+
+        Args:
+            image_bgr: (H, W, 3) uint8.
+            t_ns: when it was taken; times that do not grow are treated as a later frame.
+
+        Returns:
+            faces, largest first; empty where none was found.
+
+        Raises:
+            ValueError: wrong shape or type, or sides outside [32, 8192] px.
+        """
+        check_image(image_bgr)
+        height, width = image_bgr.shape[:2]
+        rgb = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+        with warnings.catch_warnings():
+            # protobuf warns about the way in which MediaPipe uses it, at the first real face.
+            warnings.filterwarnings("ignore", message=".*GetPrototype", category=UserWarning)
+            found = self._backend.detect(rgb.astype(np.uint8, copy=False), t_ns)
+        scale = np.array([width, height, width], dtype=np.float32)
+        faces = [
+            FaceLandmarks(np.array([(p.x, p.y, p.z) for p in face], dtype=np.float32) * scale)
+            for face in found
+        ]
+        return tuple(sorted(faces, key=lambda face: -face.area))
+
+    def close(self) -> None:
+        """Free the native graph; the object cannot be used afterwards."""
+        self._backend.close()
+
+
+def check_image(image_bgr: Image) -> None:
+    """Refuse what is not an image that a face can be found in.
+
+    Raises:
+        ValueError: wrong shape or type, or sides outside [32, 8192] px.
+    """
+    if image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
+        raise ValueError(f"image has shape {image_bgr.shape}, (H, W, 3) wanted")
+    if image_bgr.dtype != np.uint8:
+        raise ValueError(f"image has dtype {image_bgr.dtype}, uint8 wanted")
+    height, width = image_bgr.shape[:2]
+    if not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
+        raise ValueError(
+            f"image is {width} x {height} px, sides of {MIN_SIDE} to {MAX_SIDE} px wanted"
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what native code writes to stderr while a graph starts; its failures still raise."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as sink:
+            os.dup2(sink.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
