@@ -237,6 +237,12 @@ def test_a_gap_is_found_by_the_observation_after_it() -> None:
     assert [c.state.value for c in changes] == ["ok", "degraded", "lost", "recovering"]
 
 
+def test_a_picture_vouches_no_longer_than_a_tenth_second_whatever_it_claims() -> None:
+    monitor = HealthMonitor("p1", ["face"])
+    monitor.observe("face", 0, 5 * S, GOOD)
+    assert monitor.tick(S)[-1].state is HealthState.LOST
+
+
 def test_changes_come_in_order_of_time_then_of_modality() -> None:
     monitor = HealthMonitor("p1", ["audio", "face"])
     monitor.observe("face", 0, 33 * MS, GOOD)
