@@ -50,6 +50,28 @@ def test_lateness_has_a_bound(modality: Modality, grace_ms: int) -> None:
         assert_balanced(cut)
 
 
+def test_late_text_revises_no_window_that_has_moved_on() -> None:
+    cut = windower(WindowConfig(text_grace_ns=5000 * MS))
+    advance(cut, 4000)
+    assert len(cut.poll(4000 * MS)) == 8
+    cut.add(frame("text", 100))
+    assert revisions(cut.poll(4000 * MS)) == [(k, 1) for k in range(6)]
+
+
+def test_age_counts_from_the_latest_time_ever_told() -> None:
+    cut = windower()
+    assert ends_ms(cut.poll(4740 * MS))[-1] == 4000
+    cut.poll(100 * MS)
+    assert cut.add(frame("audio", 3900)) == "late"
+
+
+def test_a_window_closed_by_watermarks_moves_time_on() -> None:
+    cut = windower()
+    advance(cut, 5000)
+    assert ends_ms(cut.poll(0))[-1] == 5000
+    assert cut.add(frame("audio", 1000)) == "late"
+
+
 def test_a_frame_from_long_ago_is_late() -> None:
     cut = windower()
     cut.poll(60_000 * MS)
