@@ -31,8 +31,8 @@ class Packet:
         t_capture_ns: when its first sample was captured.
         duration_ns: how long a stretch it covers.
         t_available_ns: when it could first be used, on the same clock; late data has a larger one.
-        data: audio (N,) float32 in [-1, 1] mono, image (H, W, 3) uint8 BGR, features (D,) float32,
-            or empty.
+        data: audio (N,) float32 in [-1, 1] mono, image (H, W, 3) uint8 BGR, features (D,) float32
+            or (F, D) for F consecutive frames, or empty.
         meta: small facts about it; only msgpack types.
     """
 

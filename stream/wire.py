@@ -313,8 +313,8 @@ def _check_data(packet: Packet) -> None:
         good = good and data.size <= limits.MAX_AUDIO_SAMPLES
         wanted = f"float32 samples (N,) with N up to {limits.MAX_AUDIO_SAMPLES}"
     elif packet.kind == "feature":
-        good = data.dtype == np.float32 and data.ndim == 1
-        wanted = "float32 values (D,)"
+        good = data.dtype == np.float32 and data.ndim in (1, 2)
+        wanted = "float32 values (D,), or (F, D) for F frames"
     else:
         return
     if not good:

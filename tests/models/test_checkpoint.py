@@ -58,7 +58,7 @@ def test_truncated_and_missing_files_are_named(tmp_path: Path) -> None:
     written(tmp_path)
     path = tmp_path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         checkpoint.load(tmp_path, "test")
     path.unlink()
     with pytest.raises(CheckpointError, match="cannot be read"):

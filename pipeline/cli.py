@@ -1,0 +1,242 @@
+"""The `tacit` program."""
+
+import json
+import signal
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..models.errors import ModelError
+from ..stream.errors import StreamError
+from .config import ConfigError, load_settings
+from .doctor import CHECKPOINTS, examine, summary
+from .events import Event
+from .feeds import StartError
+from .inject import InjectError
+from .plan import ReplayRequest
+from .runner import replay
+from .sinks import JsonlSink, Sink, SinkError
+from .terminal import LiveView, PlainView
+
+app = typer.Typer(
+    name="tacit",
+    help="Reads expressed emotion from face, voice and words, and says what it could measure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="The models that ship with Tacit.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+EXIT_BAD_INPUT: Final = 2
+EXIT_INTERRUPTED: Final = 130
+MISTAKES: Final = (
+    ConfigError,
+    InjectError,
+    ModelError,
+    SinkError,
+    StartError,
+    StreamError,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="TOML file with settings; TACIT_CONFIG names one as well."),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Folder with model checkpoints instead of the shipped ones."),
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", help="Write every event as one JSON object per line.")
+]
+AsrOption = Annotated[
+    str | None,
+    typer.Option(
+        "--asr", help="Speech to text: a folder with Whisper weights, a model name, auto or off."
+    ),
+]
+
+
+@app.command("replay")
+def replay_command(
+    file: Annotated[Path, typer.Argument(help="Recording: any audio or video file.")],
+    json_path: JsonOption = None,
+    inject: Annotated[
+        str,
+        typer.Option(
+            help="Damage to try out, e.g. face:freeze@2-4,audio:drop@3-5,text:off "
+            "(kinds: drop, freeze, black, noise, mute, clip, delay, off)."
+        ),
+    ] = "",
+    speed: Annotated[
+        str, typer.Option(help="max, or 1 for as fast as it was recorded, 2 for twice that.")
+    ] = "max",
+    inproc: Annotated[
+        bool, typer.Option("--inproc", help="Run everything in one process; same events.")
+    ] = False,
+    asr: AsrOption = None,
+    weights: WeightsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    r"""Read a recording, window by window.
+
+    The same recording and settings give the same events, at any speed. Sensors that fail, or that
+    --inject breaks, are flagged and left out; the rest goes on.
+
+    \b
+    tacit replay talk.mp4
+    tacit replay talk.mp4 --json events.jsonl --inject face:freeze@2-4
+    """
+    settings = load_settings(config, {"asr": asr, "weights": weights})
+    request = ReplayRequest(
+        media=file,
+        settings=settings,
+        inject=inject,
+        speed=_parse_speed(speed),
+        inline=inproc,
+    )
+    _run(request, json_path)
+
+
+@app.command()
+def demo(json_path: JsonOption = None, config: ConfigOption = None) -> None:
+    """Run the bundled sample, with its face frozen half way, to see what Tacit does."""
+    settings = load_settings(config)
+    sample = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
+    with resources.as_file(sample) as path:
+        request = ReplayRequest(media=path, settings=settings, inject=DEMO_DAMAGE)
+        _run(request, json_path)
+
+
+DEMO_DAMAGE: Final = "face:freeze@4-7"
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    asr: AsrOption = None,
+    weights: WeightsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what this machine has for Tacit, what is missing, and how to get it.
+
+    Exits with 1 when something is missing that Tacit cannot do without.
+    """
+    settings = load_settings(config, {"asr": asr, "weights": weights})
+    findings = list(examine(settings))
+    if as_json:
+        typer.echo(json.dumps([_fields(f) for f in findings], indent=2))
+    else:
+        _print_findings(findings)
+    if any(f.status == "missing" for f in findings):
+        raise typer.Exit(1)
+
+
+@models_app.command("info")
+def models_info(weights: WeightsOption = None, config: ConfigOption = None) -> None:
+    """Show the checkpoints in use: figures on test data, training data, licence, hash."""
+    folder = load_settings(config, {"weights": weights}).weights
+    console = Console()
+    for kind in CHECKPOINTS:
+        table = Table(show_header=False, box=None, padding=(0, 2))
+        for name, value in summary(kind, folder).items():
+            table.add_row(name, value)
+        console.print(table)
+        console.print()
+    console.print(f"Model cards: {folder}/*/card.md", soft_wrap=True)
+
+
+def main() -> None:
+    """Entry point: one line for every mistake of the user's, no traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=False)
+    except MISTAKES as exc:
+        _fail(str(exc))
+    except typer.Exit as exc:
+        sys.exit(exc.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted\n")
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as exc:
+        if type(exc).__module__.split(".")[0] not in ("click", "typer"):
+            raise
+        _fail(_usage(exc))
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _usage(error: Exception) -> str:
+    message: Any = getattr(error, "format_message", lambda: str(error))()
+    context: Any = getattr(error, "ctx", None)
+    hint = f" (try: {context.command_path} --help)" if context is not None else ""
+    return f"{message}{hint}"
+
+
+def _fail(message: str) -> None:
+    line = " ".join(message.split())
+    sys.stderr.write(f"tacit: {line}\n")
+    sys.exit(EXIT_BAD_INPUT)
+
+
+def _parse_speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.05 <= speed <= 100:
+        raise ConfigError(f"--speed {text}: give max, or a number from 0.05 to 100")
+    return speed
+
+
+def _run(request: ReplayRequest, json_path: Path | None) -> None:
+    console = Console()
+    sinks: list[Sink] = [] if json_path is None else [JsonlSink(json_path)]
+    try:
+        with replay(request) as session:
+            if console.is_terminal:
+                sinks.append(LiveView(console, session.duration_ms))
+            else:
+                sinks.append(PlainView(console))
+            try:
+                for event in session:
+                    _write(sinks, event)
+            except KeyboardInterrupt:
+                for event in session.close("interrupted"):
+                    _write(sinks, event)
+                raise
+    finally:
+        for sink in reversed(sinks):
+            sink.close()
+    console.print(session.summary(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _write(sinks: list[Sink], event: Event) -> None:
+    for sink in sinks:
+        sink.write(event)
+
+
+def _fields(finding: Any) -> dict[str, str]:
+    return {name: getattr(finding, name) for name in ("name", "status", "detail", "remedy")}
+
+
+def _print_findings(findings: list[Any]) -> None:
+    marks = {"ok": "[green]✔[/]", "optional": "[yellow]–[/]", "missing": "[red]✘[/]"}
+    table = Table("", "what", "found", "to do", box=None, padding=(0, 2))
+    for finding in findings:
+        table.add_row(marks[finding.status], finding.name, finding.detail, finding.remedy)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

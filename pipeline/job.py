@@ -1,0 +1,65 @@
+"""What a worker is told to do: plain records that travel as JSON."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from ..stream.bus import BusOptions
+from ..stream.endpoints import CurveKeys
+from ..stream.packet import Modality
+from .config import Settings
+
+
+class Job(BaseModel):
+    """One worker's task.
+
+    Attributes:
+        settings: the settings of the run.
+        participant: whose streams.
+        media: recording to read; None for the recognizer.
+        inject: damage specification, see `inject`.
+        asr: folder of the Whisper weights; None when the text stage is off.
+        epoch: how often this worker has been started before.
+        publish: bus endpoint that it sends to.
+        listen: bus endpoint that it receives from; None for stages that only send.
+        keys: public and secret CURVE key of the session where the bus runs over TCP.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: Settings
+    participant: str = "p1"
+    media: Path | None = None
+    inject: str = ""
+    asr: Path | None = None
+    epoch: int = 0
+    publish: str = ""
+    listen: str | None = None
+    keys: tuple[str, str] | None = None
+
+    @property
+    def bus_options(self) -> BusOptions:
+        """How to open bus ends with the other processes of the session."""
+        if self.keys is None:
+            return BusOptions()
+        public, secret = (key.encode() for key in self.keys)
+        return BusOptions(curve=CurveKeys(public, secret, frozenset({public})))
+
+
+class Go(BaseModel):
+    """Start signal, sent when every worker is ready, and to each one that comes back.
+
+    Attributes:
+        start_ns: session time from which to read the media.
+        anchor_ns: monotonic clock reading that is session time 0; None to run as fast as possible.
+        speed: session seconds per second when there is an anchor.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_ns: int = 0
+    anchor_ns: int | None = None
+    speed: float = 1.0
+
+
+MODALITY_OF_WORKER: dict[str, Modality] = {"face": "face", "audio": "audio", "text": "text"}

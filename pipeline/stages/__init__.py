@@ -1,0 +1,1 @@
+"""Stages: media in, features out; each runs in a worker process or inline."""

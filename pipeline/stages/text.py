@@ -1,0 +1,74 @@
+"""Text stage: sound in, words with their times and an embedding per phrase out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...models.text_encoder import TextEncoder
+from ...models.text_timeline import TextTimeline
+from ...models.transcriber import Transcriber, Transcript
+from ...models.transcriber_weights import load_whisper
+from ...models.voice_activity import VoiceActivity
+from ...stream.mediafile import audio_packets
+from ...stream.packet import Packet
+from ..inject import damage, parse_injections
+from ..job import Go, Job
+from .emitter import Emitter
+
+BOUND_BLOCKS = 5
+
+
+class TextStage:
+    """Transcribes the sound of a recording.
+
+    Args:
+        job: what to read, with which weights; `job.asr` is the folder of the Whisper weights.
+
+    Raises:
+        ModelError: weights are missing, damaged or unfit.
+    """
+
+    def __init__(self, job: Job) -> None:
+        torch.set_num_threads(job.settings.threads)
+        self._job = job
+        encoder = TextEncoder.load(job.settings.weights / "text")
+        self._timeline = TextTimeline(encoder, job.participant)
+        model = load_whisper(str(job.asr), threads=job.settings.threads)
+        self._transcriber = Transcriber(model, VoiceActivity.load())
+
+    def packets(self, go: Go) -> Iterator[Packet]:
+        """A transcript whenever words settle, and every 100 ms how far the sound has been heard."""
+        job = self._job
+        if job.media is None:
+            return
+        emitter = Emitter("text", job.participant, job.epoch)
+        media = audio_packets(
+            job.media, participant=job.participant, start_ns=go.start_ns, epoch=job.epoch
+        )
+        last: Packet | None = None
+        for count, block in enumerate(damage(media, parse_injections(job.inject))):
+            last = block
+            for transcript in self._transcriber.step(block.data, block.t_capture_ns):
+                yield self._transcript(emitter, block, transcript)
+            if count % BOUND_BLOCKS == 0:
+                yield emitter.packet("bound", block)
+        if last is not None:
+            for transcript in self._transcriber.flush():
+                yield self._transcript(emitter, last, transcript)
+        yield emitter.end(go.start_ns if last is None else last.t_end_ns)
+
+    def _transcript(self, emitter: Emitter, cause: Packet, transcript: Transcript) -> Packet:
+        meta: dict[str, Any] = {
+            "final": transcript.final,
+            "language": transcript.language,
+            "words": [[w.text, w.t0_ns, w.t1_ns, w.probability] for w in transcript.words],
+        }
+        frame = self._timeline.add(transcript)
+        values = np.zeros(0, dtype=np.float32)
+        if frame is not None:
+            values = frame.values
+            meta["frame"] = [frame.t_ns, frame.duration_ns, frame.quality]
+        span_ns = (transcript.t0_ns, max(transcript.t1_ns - transcript.t0_ns, 0))
+        return emitter.packet("transcript", cause, values, meta, span_ns)

@@ -1,0 +1,116 @@
+"""Program of a worker process: `python -m tacit.pipeline.worker face|audio|text|recognizer`.
+
+Reads a `Job` from stdin, loads its models, says that it is ready, waits for `Go`, then works until
+its stream ends or stdin does. End-of-file on stdin means that the parent is gone: the worker ends
+at once, whatever it is doing.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ..models.errors import ModelError
+from ..stream.bus import BusReceiver, BusSender
+from ..stream.errors import StreamError
+from ..stream.packet import Packet
+from ..stream.wire import Message, packet_to_message
+from .job import MODALITY_OF_WORKER, Go, Job
+
+_NS_PER_S = 1_000_000_000
+EXIT_FAILED = 3
+
+
+def main() -> None:
+    """Run the worker named by the first argument."""
+    # Ctrl-C reaches the whole process group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    name = sys.argv[1]
+    job = Job.model_validate_json(sys.stdin.buffer.readline())
+    try:
+        if name == "recognizer":
+            recognize(job)
+        else:
+            extract(name, job)
+    except (StreamError, ModelError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(EXIT_FAILED)
+
+
+def extract(name: str, job: Job) -> None:
+    """Turn one media stream into features until it ends."""
+    from .stages.build import build_stage
+
+    modality = MODALITY_OF_WORKER[name]
+    with _sender(name, job) as sender:
+        stage = build_stage(modality, job)
+        _send(sender, Message("ready", {"modality": modality}))
+        go = Go.model_validate_json(sys.stdin.buffer.readline())
+        _end_with_parent()
+        for packet in _paced(stage.packets(go), go):
+            _send(sender, packet_to_message(packet))
+    # The parent closes stdin when it has read everything.
+    threading.Event().wait()
+
+
+def recognize(job: Job) -> None:
+    """Answer windows with predictions until the parent ends."""
+    from .messages import message_to_window, prediction_to_message
+    from .stages.build import build_recognizer
+
+    assert job.listen is not None
+    with (
+        BusReceiver(job.listen, bind=False, options=job.bus_options) as receiver,
+        _sender("recognizer", job) as sender,
+    ):
+        recognizer = build_recognizer(job.settings)
+        identity: dict[str, Any] = {
+            "id": recognizer.model_id,
+            "sha256": recognizer.sha256,
+            "dims": dict(recognizer.config.dims),
+        }
+        _send(sender, Message("ready", identity))
+        Go.model_validate_json(sys.stdin.buffer.readline())
+        _end_with_parent()
+        while True:
+            message = receiver.receive(1.0)
+            if message is None:
+                continue
+            number, window = message_to_window(message)
+            _send(sender, prediction_to_message(number, recognizer.predict(window)))
+
+
+def _sender(name: str, job: Job) -> BusSender:
+    return BusSender(job.publish, source=name, bind=False, epoch=job.epoch, options=job.bus_options)
+
+
+def _send(sender: BusSender, message: Message) -> None:
+    """Wait for room as long as it takes: a slow session slows its workers, and loses nothing."""
+    while not sender.send(message, 1.0):
+        continue
+
+
+def _paced(packets: Iterator[Packet], go: Go) -> Iterator[Packet]:
+    for packet in packets:
+        if go.anchor_ns is not None:
+            due_ns = go.anchor_ns + int(packet.t_available_ns / go.speed)
+            delay_ns = due_ns - time.monotonic_ns()
+            if delay_ns > 0:
+                time.sleep(delay_ns / _NS_PER_S)
+        yield packet
+
+
+def _end_with_parent() -> None:
+    def watch() -> None:
+        while sys.stdin.buffer.readline():
+            continue
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
