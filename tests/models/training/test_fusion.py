@@ -1,0 +1,193 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tacit.models.calibration import PATTERNS, Calibration
+from tacit.models.checkpoint import read_manifest
+from tacit.models.errors import CheckpointError
+from tacit.models.features import MODALITIES, FeatureWindow, Modality
+from tacit.models.fusion import Reader
+from tacit.models.recognizer import Recognizer
+from tacit.models.training.banks import CLASSES, Bank, ClassIndex, ItemBank, Spread
+from tacit.models.training.fusion import FusionTrainingConfig, as_stored, fit, train, train_on
+from tacit.models.training.fusion_data import Alone, DataConfig, FusionData, alone_items, cached
+from tacit.models.training.fusion_evaluate import Judged, calibrate, product_of_experts
+from tacit.models.training.pairing import shared_prior
+from tacit.models.training.text_phrases import Comments
+
+BINS = 4
+DIMS: dict[Modality, int] = {"audio": 8, "face": 9, "text": 7}
+SPREAD = Spread(BINS, shortest=1)
+CONFIG = FusionTrainingConfig(
+    epochs=2,
+    steps=25,
+    batch=64,
+    rate=5e-3,
+    paired_windows=60,
+    rounds=5,
+    width=16,
+    layers=1,
+    data=DataConfig(spread=SPREAD),
+)
+
+
+def samples(name: Modality, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Noisy points about one centre per class; the centres are the same for all seeds."""
+    centres = np.random.default_rng(len(name)).normal(0, 3.0, (CLASSES, DIMS[name]))
+    labels = np.tile(np.arange(CLASSES), 20)
+    noise = np.random.default_rng(seed).normal(0, 1.0, (len(labels), DIMS[name]))
+    return (centres[labels] + noise).astype(np.float32), labels
+
+
+@pytest.fixture(scope="module")
+def data() -> FusionData:
+    def bank(name: Modality, seed: int) -> Bank:
+        values, labels = samples(name, seed)
+        return ItemBank(values[:, None], ClassIndex(labels, name), SPREAD)
+
+    def alone(name: Modality, seed: int) -> Alone:
+        values, labels = samples(name, seed)
+        return alone_items(name, values, labels, np.eye(7, dtype=np.float32)[labels], BINS)
+
+    return FusionData(
+        banks={
+            "train": {m: bank(m, 1) for m in MODALITIES},
+            "valid": {m: bank(m, 2) for m in MODALITIES},
+            "test": {m: bank(m, 3) for m in MODALITIES},
+        },
+        alone={
+            "valid": {m: alone(m, 2) for m in MODALITIES},
+            "test": {m: alone(m, 3) for m in MODALITIES},
+        },
+        encoders={m: m * 8 for m in MODALITIES},
+        priors={m: np.full(CLASSES, 1 / CLASSES) for m in MODALITIES},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(data: FusionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("weights")
+    train_on(data, out / "fusion", CONFIG, lambda line: None)
+    return out
+
+
+def test_it_learns_every_pattern(folder: Path) -> None:
+    metrics = read_manifest(folder / "fusion").metrics
+    for name, present in PATTERNS.items():
+        figure = f"test.{name}.uar" if len(present) == 1 else f"test.{name}.paired.uar"
+        assert metrics[figure] > 0.7, figure
+
+
+def test_the_manifest_says_what_was_done(folder: Path) -> None:
+    manifest = read_manifest(folder / "fusion")
+    assert manifest.config["encoders"] == {m: m * 8 for m in MODALITIES}
+    assert set(manifest.config["calibration"]["temperatures"]) == set(PATTERNS)
+    assert "cache" not in manifest.config["training"]
+    assert manifest.metrics["valid.face.encoder_accuracy"] == 1.0
+    assert 0.85 <= manifest.metrics["valid.text.coverage"] <= 1.0
+    assert "Class-paired" in (folder / "fusion" / "card.md").read_text()
+    assert "non-commercial" in manifest.licence
+
+
+def test_the_recognizer_reads_what_was_trained(folder: Path) -> None:
+    recognizer = Recognizer.load(folder)
+    values, labels = samples("face", 3)
+    right = 0
+    for row, label in zip(values[:70], labels[:70], strict=True):
+        window = FeatureWindow(
+            "p1", 0, 1, {"face": np.tile(row, (BINS, 1))}, {"face": np.ones(BINS, bool)}, {}
+        )
+        right += int(recognizer.predict(window).probabilities.argmax()) == label
+    expected = read_manifest(folder / "fusion").metrics["test.face.accuracy"]
+    assert right / 70 == pytest.approx(expected, abs=0.1)
+
+
+def test_the_same_seed_gives_the_same_weights(data: FusionData) -> None:
+    short = replace(CONFIG, epochs=1, steps=3, paired_windows=10)
+    prior = shared_prior([data.priors[m] for m in MODALITIES], 1.0)
+    one, two = (fit(data, prior, short, lambda line: None).net for _ in range(2))
+    pairs = zip(one.state_dict().values(), two.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_readers_are_standardised(data: FusionData) -> None:
+    short = replace(CONFIG, epochs=1, steps=1, paired_windows=10)
+    prior = shared_prior([data.priors[m] for m in MODALITIES], 1.0)
+    net = fit(data, prior, short, lambda line: None).net
+    reader = net.readers["text"]
+    assert isinstance(reader, Reader)
+    values, _ = samples("text", 1)
+    tokens = torch.from_numpy(values[:, None])
+    z = reader.standardise(tokens, torch.ones(len(values), 1, dtype=torch.bool))
+    assert z.mean().abs() < 0.1
+    assert z.std() == pytest.approx(1.0, abs=0.1)
+
+
+def test_stored_weights_are_half_precision(data: FusionData) -> None:
+    short = replace(CONFIG, epochs=1, steps=1, paired_windows=10)
+    prior = shared_prior([data.priors[m] for m in MODALITIES], 1.0)
+    net = fit(data, prior, short, lambda line: None).net
+    again = as_stored(net).state_dict()
+    assert all(torch.equal(t, again[name]) for name, t in net.state_dict().items())
+
+
+def test_the_product_of_experts_by_hand() -> None:
+    prior = np.full(7, 1 / 7)
+    logits = np.log(np.array([[0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]], dtype=np.float32))
+    judged = Judged(logits, np.array([0]), None, {"audio": logits, "face": logits})
+    product = product_of_experts(judged, Calibration(dict.fromkeys(PATTERNS, 1.0)), prior)
+    assert np.exp(product)[0] == pytest.approx(np.array([0.16, *[0.01] * 6]) * 7, rel=1e-4)
+
+
+def test_calibration_softens_an_over_confident_pattern() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, 400)
+    shown = np.where(rng.random(400) < 0.6, labels, rng.integers(0, 7, 400))
+    loud = 20.0 * np.eye(7, dtype=np.float32)[shown]
+    judged = {name: Judged(loud, labels, None, {}) for name in PATTERNS}
+    calibration = calibrate(judged)
+    confidence = calibration.apply(loud, "audio").max(axis=1).mean()
+    assert confidence == pytest.approx((shown == labels).mean(), abs=0.02)
+
+
+def test_windows_of_one_clip_share_a_verdict() -> None:
+    three = np.eye(7, dtype=np.float32)[[0, 1, 2]]
+    samples_of_two = Alone(
+        "audio",
+        np.zeros((3, BINS, 8), dtype=np.float32),
+        np.ones((3, BINS), dtype=bool),
+        np.array([0, 0, 2]),
+        np.array([0, 0, 1]),
+        np.array([3.0, 1.0, 1.0], dtype=np.float32),
+        three,
+        np.array([17, 17, 18]),
+    )
+    rows, labels, clusters = samples_of_two.verdicts(three)
+    assert rows[0, :2] == pytest.approx([0.75, 0.25], abs=1e-3)
+    assert (labels.tolist(), clusters.tolist()) == ([0, 2], [17, 18])
+    assert samples_of_two.fit_rows.tolist() == [0, 2]  # the second holds too little speech
+
+
+def test_cached_records_are_made_once(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> Comments:
+        made.append(1)
+        one = np.ones((2, 2), dtype=np.float32)
+        return Comments(one, 2 * one, 3 * one, np.array([1, 2]))
+
+    path = tmp_path / "deep" / "tokens.npz"
+    first, again = cached(path, Comments, make), cached(path, Comments, make)
+    assert len(made) == 1
+    assert np.array_equal(first.spoken, again.spoken)
+    assert again.labels.tolist() == [1, 2]
+    assert [p.name for p in path.parent.iterdir()] == ["tokens.npz"]
+
+
+def test_missing_encoders_are_named(tmp_path: Path) -> None:
+    config = replace(CONFIG, weights=tmp_path, cache=tmp_path)
+    with pytest.raises(CheckpointError, match="audio"):
+        train(tmp_path, tmp_path / "fusion", config, lambda line: None)
