@@ -1,6 +1,6 @@
 # Everything a person types. Longer logic lives in tools/setup.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types architecture unit clean
+.PHONY: help setup demo test check lint types links architecture unit clean
 .SUFFIXES:
 
 READY := .venv/.ready
@@ -32,8 +32,10 @@ lint: setup
 	@$(RUN)ruff format --check .
 
 # mypy does not see through the import hook of an editable install (docs/decisions.md, 1).
-types: setup $(LINKS)
+types: setup links
 	@MYPYPATH=build/typing:. $(RUN)mypy -p tacit -p tests -p tools
+
+links: $(LINKS)
 
 build/typing/tacit/%:
 	@mkdir -p $(@D)
