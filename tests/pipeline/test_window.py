@@ -133,6 +133,18 @@ def test_tokens_are_the_means_of_the_frames_in_each_bin() -> None:
     assert second.window.values["face"].shape == (12, 3)
 
 
+def test_sums_do_not_depend_on_the_order_of_arrival() -> None:
+    tokens = []
+    for order in ((0, 1, 2), (0, 2, 1), (2, 1, 0)):
+        cut = windower()
+        frames = [frame("audio", 0, 40, 1e30), frame("audio", 40, 40, 3.0)]
+        frames.append(frame("audio", 80, 40, -1e30))
+        feed(cut, [frames[k] for k in order])
+        tokens.append(cut.finish(500 * MS)[0].window.values["audio"])
+    np.testing.assert_array_equal(tokens[1], tokens[0])
+    np.testing.assert_array_equal(tokens[2], tokens[0])
+
+
 def test_coverage_is_a_share_of_the_bins_inside_the_session() -> None:
     cut = windower()
     feed(cut, [*stream("audio", 0, 4000), *stream("face", 500, 4000)])
