@@ -17,8 +17,6 @@ from ..face_mesh import MIN_CONFIDENCE, FaceMesh
 from ..features import Float32
 from .banks import Ints
 from .face_crops import (
-    MARGINS,
-    UPSCALE,
     Jitter,
     Placement,
     frame_of,
@@ -74,8 +72,8 @@ def find_geometry(corpus: FerPlus, cache: Path, progress: Progress) -> Float32:
     Returns:
         (N, 8) float32 in the order of `face_crop.GEOMETRY`; NaN rows too for faces without label.
     """
-    facts = json.dumps([MARGINS, UPSCALE, GEOMETRY, MIN_CONFIDENCE])
-    digest = hashlib.sha256(corpus.faces.tobytes() + facts.encode()).hexdigest()[:12]
+    facts = json.dumps([GEOMETRY, MIN_CONFIDENCE]).encode() + frame_of(corpus.faces[0]).tobytes()
+    digest = hashlib.sha256(corpus.faces.tobytes() + facts).hexdigest()[:12]
     path = cache / f"ferplus-geometry-{digest}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as store:
@@ -84,10 +82,8 @@ def find_geometry(corpus: FerPlus, cache: Path, progress: Progress) -> Float32:
     rows = np.flatnonzero(corpus.labels >= 0)
     with FaceMesh(max_faces=1, still=True) as mesh:
         for count, row in enumerate(rows):
-            for margin in MARGINS:
-                if faces := mesh.find(frame_of(corpus.faces[row], margin), int(row)):
-                    found[row] = geometry(faces[0])
-                    break
+            if faces := mesh.find(frame_of(corpus.faces[row]), int(row)):
+                found[row] = geometry(faces[0])
             if count % 4000 == 0:
                 progress(f"shape of {count} of {len(rows)} faces")
     cache.mkdir(parents=True, exist_ok=True)
