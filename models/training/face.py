@@ -37,16 +37,24 @@ SPLIT: Final = (
     "than half of all votes agree on one of the seven classes"
 )
 NOTES: Final = (
-    ("The faces are grey web images of 48 x 48 px, many of them posed; other cameras, poses and "
-    "lights were not evaluated."),
+    (
+        "The faces are grey web images of 48 x 48 px, many of them posed; other cameras, poses and "
+        "lights were not evaluated."
+    ),
     "No figures per sex, age or skin tone are known: the set does not record them.",
-    ("Few faces show disgust (7 in the evaluated test part) or fear (50): their recall is "
-    "uncertain."),
-    ("Test figures go from image to class through the reader of the live system; a face that the "
-    "mesh does not find counts as wrong in test.accuracy and test.uar and is left out of the "
-    "figures named test.found."),
-    ("Epoch, prior strength and temperature were chosen on the validation part; the test part was "
-    "read once, at the end."),
+    (
+        "Few faces show disgust (7 in the evaluated test part) or fear (50): their recall is "
+        "uncertain."
+    ),
+    (
+        "Test figures go from image to class through the reader of the live system; a face that the "
+        "mesh does not find counts as wrong in test.accuracy and test.uar and is left out of the "
+        "figures named test.found."
+    ),
+    (
+        "Epoch, prior strength and temperature were chosen on the validation part; the test part was "
+        "read once, at the end."
+    ),
 )
 
 Progress = Callable[[str], None]

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from ..datasets.ferplus import SIDE, FerPlus
 from ..face_crop import CROP, TEMPLATE, Float64, Grey, align, crop_transform, shift_source
-from ..face_mesh import MIN_CONFIDENCE, FaceMesh
+from ..face_mesh import CLOSER_BORDER, CLOSER_CONFIDENCE, MIN_CONFIDENCE, FaceMesh
 
 UPSCALE: Final = 4
 """The mesh needs faces larger than 48 px."""
-MARGINS: Final = (64, 96, 32)
-"""Margins in px tried in turn: the face detector expects some room about a face."""
+MARGIN: Final = 64
+"""Margin in px about the enlarged face: the face detector expects some room."""
 
 Image = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -32,21 +32,20 @@ class Placement:
 
     Attributes:
         transforms: (N, 2, 3) float64 from px of the upscaled face to crop px.
-        tries: (N,) int64, which margin found the face, from 1; 0 where none did, and then the
-            transform is the median one.
+        found: (N,) bool; where it is False, the transform is the median one.
     """
 
     transforms: Float64
-    tries: Ints
+    found: NDArray[np.bool_]
 
 
-def frame_of(face: Grey, margin: int = MARGINS[0]) -> Image:
+def frame_of(face: Grey) -> Image:
     """A camera-like image of one 48 x 48 face: enlarged, with its border repeated about it.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    large = cv2.copyMakeBorder(upscale(face), margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    large = cv2.copyMakeBorder(upscale(face), *(MARGIN,) * 4, cv2.BORDER_REPLICATE)
     return cv2.cvtColor(large, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
 
 
@@ -69,30 +68,30 @@ def place_faces(corpus: FerPlus, cache: Path, progress: Progress) -> Placement:
     path = cache / f"ferplus-placement-{_digest(corpus)}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as store:
-            return Placement(store["transforms"], store["tries"])
+            return Placement(store["transforms"], store["found"])
     transforms = np.zeros((len(corpus.faces), 2, 3))
-    tries = np.zeros(len(corpus.faces), dtype=np.int64)
+    found = np.zeros(len(corpus.faces), dtype=np.bool_)
     with FaceMesh(max_faces=1, still=True) as mesh:
         for row, face in enumerate(corpus.faces):
-            for count, margin in enumerate(MARGINS, start=1):
-                if found := mesh.find(frame_of(face, margin), row):
-                    transforms[row] = shift_source(crop_transform(found[0]), margin, margin)
-                    tries[row] = count
-                    break
+            if faces := mesh.find(frame_of(face), row):
+                transforms[row] = shift_source(crop_transform(faces[0]), MARGIN, MARGIN)
+                found[row] = True
             if row % 4000 == 0:
                 progress(f"placed {row} of {len(corpus.faces)} faces")
-    if tries.any():
-        transforms[tries == 0] = np.median(transforms[tries > 0], 0)
+    if found.any():
+        transforms[~found] = np.median(transforms[found], 0)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, transforms=transforms, tries=tries)
+    np.savez(partial, transforms=transforms, found=found)
     os.replace(partial, path)
-    return Placement(transforms, tries)
+    return Placement(transforms, found)
 
 
 def _digest(corpus: FerPlus) -> str:
     """Changes with the faces and with all that decides where a face is found."""
-    facts = json.dumps([MARGINS, UPSCALE, CROP, TEMPLATE, MIN_CONFIDENCE])
+    facts = json.dumps(
+        [MARGIN, UPSCALE, CROP, TEMPLATE, MIN_CONFIDENCE, CLOSER_CONFIDENCE, CLOSER_BORDER]
+    )
     return hashlib.sha256(corpus.faces.tobytes() + facts.encode()).hexdigest()[:12]
 
 
