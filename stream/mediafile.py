@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import av
 import av.container
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from .demux import (
@@ -244,6 +245,10 @@ def video_packets(
             )
 
 
+# Without ACCURATE_RND, grey comes out 3 levels too dark.
+_SCALING: Final = Interpolation.AREA | Interpolation.ACCURATE_RND
+
+
 class _Shot(NamedTuple):
     t_ns: int
     duration_ns: int
@@ -284,8 +289,8 @@ class _Size(NamedTuple):
 
 def _upright_bgr(frame: av.VideoFrame, size: _Size) -> NDArray[np.uint8]:
     width, height = size.fit(frame.width, frame.height)
-    how = "FAST_BILINEAR" if 2 * width > frame.width else "AREA"
-    small = frame.reformat(width=width, height=height, format="bgr24", interpolation=how)
+    # One thread: handing such small work to more made it slower (2.1 -> 4.0 ms).
+    small = frame.reformat(width, height, "bgr24", interpolation=_SCALING, threads=1)
     picture = small.to_ndarray().astype(np.uint8, copy=False)
     matrix = _display_matrix(frame)
     return picture if matrix is None else np.ascontiguousarray(_turned(picture, matrix))

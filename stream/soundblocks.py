@@ -1,5 +1,6 @@
 """Sound onto the session clock: downmix, resample, cut into blocks. Pure; knows no file."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -94,9 +95,8 @@ class BlockCutter:
         self._end = 0  # sample index after the last one placed
         self._skip = 0  # samples of this run still to be trimmed
 
-    def start_run(self, t_ns: int) -> Iterator[Block]:
-        """Say that the next samples start at t_ns; gives what a gap before it cuts off."""
-        index = (t_ns * self._rate_hz + NS_PER_S // 2) // NS_PER_S
+    def start_run(self, index: int) -> Iterator[Block]:
+        """Say that the next sample is sample `index` of the clock; gives what a gap cuts off."""
         jitter = AUDIO_GAP_NS * self._rate_hz // NS_PER_S
         self._skip = max(0, self._end - index) if self._end - index > jitter else 0
         if index - self._end > jitter or self._end == 0:
@@ -145,6 +145,7 @@ class SoundPlacer:
         self._format: tuple[int, str, str] | None = None
         self._run_t_ns = 0
         self._run_samples = 0
+        self._lead = 0  # outputs of the padding still to be dropped
 
     def push(self, frame: av.AudioFrame, t_ns: int | None) -> Iterator[Block]:
         """Add one decoded frame.
@@ -160,18 +161,30 @@ class SoundPlacer:
         t_ns = expected_ns if t_ns is None else t_ns
         if kind != self._format or abs(t_ns - expected_ns) > AUDIO_GAP_NS:
             yield from self._end_run()
-            yield from self._cutter.start_run(t_ns)
-            self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self._rate_hz)
             self._format, self._run_t_ns, self._run_samples = kind, t_ns, 0
+            yield from self._start_run(t_ns, frame.sample_rate)
         self._run_samples += frame.samples
-        mono = av.AudioFrame.from_ndarray(to_mono(frame)[np.newaxis], format="flt", layout="mono")
-        mono.sample_rate = frame.sample_rate
-        yield from self._resample(mono)
+        yield from self._resample(_mono_frame(to_mono(frame), frame.sample_rate))
 
     def flush(self) -> Iterator[Block]:
         """Give everything that is left."""
         yield from self._end_run()
         yield from self._cutter.flush()
+
+    def _start_run(self, t_ns: int, rate_hz: int) -> Iterator[Block]:
+        """Begin where input and output samples coincide, so that any start gives the same samples.
+
+        The stretch from there to the first real sample is padded with zeros and cut off again.
+        """
+        common = math.gcd(rate_hz, self._rate_hz)
+        step_in, step_out = rate_hz // common, self._rate_hz // common
+        index = (t_ns * rate_hz + NS_PER_S // 2) // NS_PER_S
+        steps, padding = divmod(index, step_in)
+        self._lead = -(-padding * step_out // step_in)
+        yield from self._cutter.start_run(steps * step_out + self._lead)
+        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self._rate_hz)
+        if padding:
+            yield from self._resample(_mono_frame(np.zeros(padding, np.float32), rate_hz))
 
     def _end_run(self) -> Iterator[Block]:
         if self._resampler is not None:
@@ -181,5 +194,14 @@ class SoundPlacer:
     def _resample(self, frame: av.AudioFrame | None) -> Iterator[Block]:
         assert self._resampler is not None
         for out in self._resampler.resample(frame):
+            samples = out.to_ndarray()[0]
+            dropped = min(self._lead, samples.size)
+            self._lead -= dropped
             # The resampler rings past full scale at sharp edges.
-            yield from self._cutter.push(np.clip(out.to_ndarray()[0], -1.0, 1.0))
+            yield from self._cutter.push(np.clip(samples[dropped:], -1.0, 1.0))
+
+
+def _mono_frame(samples: Samples, rate_hz: int) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="flt", layout="mono")
+    frame.sample_rate = rate_hz
+    return frame
