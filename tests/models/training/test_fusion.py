@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from tacit.models.calibration import PATTERNS, Calibration
+from tacit.models.calibration import PATTERNS
 from tacit.models.checkpoint import read_manifest
 from tacit.models.errors import CheckpointError
 from tacit.models.features import MODALITIES, FeatureWindow, Modality
@@ -13,10 +13,8 @@ from tacit.models.fusion import Reader
 from tacit.models.recognizer import Recognizer
 from tacit.models.training.banks import CLASSES, Bank, ClassIndex, ItemBank, Spread
 from tacit.models.training.fusion import FusionTrainingConfig, as_stored, fit, train, train_on
-from tacit.models.training.fusion_data import Alone, DataConfig, FusionData, alone_items, cached
-from tacit.models.training.fusion_evaluate import Judged, calibrate, product_of_experts
+from tacit.models.training.fusion_data import Alone, DataConfig, FusionData, alone_items
 from tacit.models.training.pairing import shared_prior
-from tacit.models.training.text_phrases import Comments
 
 BINS = 4
 DIMS: dict[Modality, int] = {"audio": 8, "face": 9, "text": 7}
@@ -132,59 +130,6 @@ def test_stored_weights_are_half_precision(data: FusionData) -> None:
     net = fit(data, prior, short, lambda line: None).net
     again = as_stored(net).state_dict()
     assert all(torch.equal(t, again[name]) for name, t in net.state_dict().items())
-
-
-def test_the_product_of_experts_by_hand() -> None:
-    prior = np.full(7, 1 / 7)
-    logits = np.log(np.array([[0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]], dtype=np.float32))
-    judged = Judged(logits, np.array([0]), None, {"audio": logits, "face": logits})
-    product = product_of_experts(judged, Calibration(dict.fromkeys(PATTERNS, 1.0)), prior)
-    assert np.exp(product)[0] == pytest.approx(np.array([0.16, *[0.01] * 6]) * 7, rel=1e-4)
-
-
-def test_calibration_softens_an_over_confident_pattern() -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 7, 400)
-    shown = np.where(rng.random(400) < 0.6, labels, rng.integers(0, 7, 400))
-    loud = 20.0 * np.eye(7, dtype=np.float32)[shown]
-    judged = {name: Judged(loud, labels, None, {}) for name in PATTERNS}
-    calibration = calibrate(judged)
-    confidence = calibration.apply(loud, "audio").max(axis=1).mean()
-    assert confidence == pytest.approx((shown == labels).mean(), abs=0.02)
-
-
-def test_windows_of_one_clip_share_a_verdict() -> None:
-    three = np.eye(7, dtype=np.float32)[[0, 1, 2]]
-    samples_of_two = Alone(
-        "audio",
-        np.zeros((3, BINS, 8), dtype=np.float32),
-        np.ones((3, BINS), dtype=bool),
-        np.array([0, 0, 2]),
-        np.array([0, 0, 1]),
-        np.array([3.0, 1.0, 1.0], dtype=np.float32),
-        three,
-        np.array([17, 17, 18]),
-    )
-    rows, labels, clusters = samples_of_two.verdicts(three)
-    assert rows[0, :2] == pytest.approx([0.75, 0.25], abs=1e-3)
-    assert (labels.tolist(), clusters.tolist()) == ([0, 2], [17, 18])
-    assert samples_of_two.fit_rows.tolist() == [0, 2]  # the second holds too little speech
-
-
-def test_cached_records_are_made_once(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def make() -> Comments:
-        made.append(1)
-        one = np.ones((2, 2), dtype=np.float32)
-        return Comments(one, 2 * one, 3 * one, np.array([1, 2]))
-
-    path = tmp_path / "deep" / "tokens.npz"
-    first, again = cached(path, Comments, make), cached(path, Comments, make)
-    assert len(made) == 1
-    assert np.array_equal(first.spoken, again.spoken)
-    assert again.labels.tolist() == [1, 2]
-    assert [p.name for p in path.parent.iterdir()] == ["tokens.npz"]
 
 
 def test_missing_encoders_are_named(tmp_path: Path) -> None:
