@@ -34,12 +34,15 @@ class Windows(_Section):
 
     Attributes:
         hop_ms: distance of window ends.
+        settle_ms: how much later than a window's end everything must be known before it is read,
+            so that a fault which shows at its very end is not taken for a measurement.
         grace_ms: how long a window waits for audio and face.
         text_grace_ms: how old a window may be and still be revised by late words.
         min_coverage: least share of measured bins for a modality to count as measured.
     """
 
     hop_ms: Annotated[int, Field(ge=100, le=3000, multiple_of=10)] = 500
+    settle_ms: Ms = 100
     grace_ms: Ms = 250
     text_grace_ms: Ms = 2000
     min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.1

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..models.features import MODALITIES, FeatureFrame, FeatureWindow, Modality
+from ..models.features import MODALITIES, FeatureFrame, Modality
 from ..stream.packet import NS_PER_MS, Packet
 from .health import Health, HealthMonitor
 from .quality import Quality
@@ -19,6 +19,7 @@ from .stages.reports import quality_of
 from .window import ClosedWindow, WindowConfig, Windower, WindowStatistics
 
 TICK_NS: Final = 50 * NS_PER_MS
+MAX_REVISABLE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,20 @@ class WindowJob:
 Output = Health | Words | WindowJob
 
 
+@dataclass(frozen=True, slots=True)
+class WindowRules:
+    """When a window is read, and what of it.
+
+    Attributes:
+        settle_ns: how much later than its end everything must be known before a window is read,
+            so that a fault which shows at its very end is not taken for a measurement.
+        min_coverage: least share of measured bins for a modality to be used.
+    """
+
+    settle_ns: int = 100 * NS_PER_MS
+    min_coverage: float = 0.1
+
+
 class Hub:
     """One participant's session logic.
 
@@ -63,7 +78,7 @@ class Hub:
         participant: whose packets.
         dims: length of each modality's feature vectors.
         config: how windows are cut.
-        min_coverage: least share of measured bins for a modality to be used.
+        rules: how long windows settle, and how much of a modality they need.
         disabled: modalities that take no part, with the reason.
     """
 
@@ -72,18 +87,20 @@ class Hub:
         participant: str,
         dims: Mapping[Modality, int],
         config: WindowConfig,
-        min_coverage: float,
+        rules: WindowRules,
         disabled: Mapping[Modality, str],
     ) -> None:
         self._participant = participant
         self._dims = dims
-        self._min_coverage = min_coverage
+        self._rules = rules
         self._windower = Windower(participant, config, dims)
         self._monitor = HealthMonitor(participant, MODALITIES)
         self._disabled = disabled
         self._now_ns = 0
         self._next_tick_ns = TICK_NS
         self._end_ns = 0
+        self._unusable_ns: dict[Modality, int] = {}
+        self._found: dict[int, frozenset[Modality]] = {}
 
     @property
     def now_ns(self) -> int:
@@ -108,7 +125,7 @@ class Hub:
                 outputs.append(self._transcript(packet))
             case "bound":
                 outputs += self._observe(packet, Quality())
-                self._windower.advance(packet.modality, packet.t_end_ns)
+                self._advance(packet.modality, packet.t_end_ns)
             case "end":
                 self._end_ns = max(self._end_ns, packet.t_capture_ns)
                 self._windower.set_active(packet.modality, False)
@@ -150,8 +167,11 @@ class Hub:
         trust = 0.0 if quality.masked else 1.0
         for frame in self._frames(packet, trust):
             self._windower.add(frame)
-        self._windower.advance(packet.modality, _integer(packet.meta["watermark_ns"]))
+        self._advance(packet.modality, _integer(packet.meta["watermark_ns"]))
         return outputs
+
+    def _advance(self, modality: Modality, delivered_ns: int) -> None:
+        self._windower.advance(modality, delivered_ns - self._rules.settle_ns)
 
     def _frames(self, packet: Packet, trust: float) -> Iterable[FeatureFrame]:
         if not packet.data.size:
@@ -195,25 +215,41 @@ class Hub:
         ]
 
     def _due(self) -> list[Output]:
+        for modality in MODALITIES:
+            if not self._monitor.usable(modality):
+                self._unusable_ns[modality] = self._now_ns
         return self._jobs(self._windower.poll(self._now_ns))
 
     def _jobs(self, closed: Iterable[ClosedWindow]) -> list[Output]:
-        return [
-            WindowJob(replace(c, window=self._usable_part(c.window)), self._health())
-            for c in closed
-        ]
+        return [WindowJob(self._usable_part(c), self._health()) for c in closed]
 
     def _health(self) -> dict[Modality, Health]:
         return {modality: self._monitor.state(modality) for modality in MODALITIES}
 
-    def _usable_part(self, window: FeatureWindow) -> FeatureWindow:
-        """Take out modalities whose sensor cannot be trusted now, or that were hardly measured."""
-        masks = dict(window.mask)
-        for modality in MODALITIES:
-            enough = window.coverage[modality] >= self._min_coverage
-            if not (enough and self._monitor.usable(modality)):
-                masks[modality] = np.zeros_like(masks[modality])
-        return replace(window, mask=masks)
+    def _usable_part(self, closed: ClosedWindow) -> ClosedWindow:
+        """Take out modalities that cannot be trusted at the window's end, or hardly measured."""
+        window = closed.window
+        usable = self._usable(closed)
+        masks = {
+            modality: mask
+            if modality in usable and window.coverage[modality] >= self._rules.min_coverage
+            else np.zeros_like(mask)
+            for modality, mask in window.mask.items()
+        }
+        return replace(closed, window=replace(window, mask=masks))
+
+    def _usable(self, closed: ClosedWindow) -> frozenset[Modality]:
+        """Modalities whose sensor was fit from the window's end until now.
+
+        A revised window keeps what was found when it was first read; only its words are new.
+        """
+        t1_ns = closed.window.t1_ns
+        now = frozenset(m for m in MODALITIES if self._unusable_ns.get(m, -1) < t1_ns)
+        if closed.revision:
+            return (self._found.get(closed.index, now) - {"text"}) | (now & {"text"})
+        self._found[closed.index] = now
+        self._found.pop(closed.index - MAX_REVISABLE, None)
+        return now
 
 
 def _integer(value: object) -> int:

@@ -15,7 +15,7 @@ from ..stream.endpoints import bus_place
 from ..stream.packet import NS_PER_MS, NS_PER_S
 from .events import Event, ModelRef
 from .feeds import Feed, Incident, InlineFeed, ProcessFeed, StartError
-from .hub import Hub, Output, WindowJob
+from .hub import Hub, Output, WindowJob, WindowRules
 from .job import Job
 from .journal import CloseReason, Journal
 from .merge import Merger
@@ -85,8 +85,9 @@ class ReplaySession:
         identity = self._predictor.ready()
         request, plan = self._request, self._plan
         config = window_config(request.settings)
-        coverage = request.settings.windows.min_coverage
-        hub = Hub(request.participant, identity.dims, config, coverage, plan.disabled)
+        windows = request.settings.windows
+        rules = WindowRules(windows.settle_ms * NS_PER_MS, windows.min_coverage)
+        hub = Hub(request.participant, identity.dims, config, rules, plan.disabled)
         model = ModelRef(id=identity.id, sha256=identity.sha256)
         journal = Journal(plan.session_id, request.participant, model)
         self._hub, self._journal = hub, journal
