@@ -60,12 +60,12 @@ install_packages() {
         return 1
     fi
     say "installing $*"
-    export DEBIAN_FRONTEND=noninteractive
     if [ "$system" = apt-get ]; then
         $as_root apt-get update -qq || say "apt-get update failed; trying with the lists at hand" >&2
     fi
     # shellcheck disable=SC2086 # words on purpose
-    $as_root env DEBIAN_FRONTEND=noninteractive $command </dev/null >/dev/null
+    $as_root env DEBIAN_FRONTEND=noninteractive $command </dev/null >/dev/null ||
+        { say "that failed; see above, or type it yourself: $command" >&2; return 1; }
 }
 
 missing_libraries() {
@@ -94,7 +94,7 @@ if [ "${1:-}" = --tests ]; then
 fi
 
 python=$(find_python) || python=
-[ -n "$python" ] || fail "needs Python 3.11 or 3.12, and ${PYTHON:-none of python3.11, python3.12, python3} is one.
+[ -n "$python" ] || fail "needs Python 3.11 or 3.12, which ${PYTHON:-none of python3.11, python3.12, python3} is${PYTHON:+ not}.
     Install it (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python@3.12),
     or install uv, which can fetch one; or name it: make setup PYTHON=/path/to/python3.12"
 

@@ -1,1 +1,1 @@
-"""Training functions of the encoders and of the fusion: data and a configuration in, a checkpoint out."""
+"""Training of encoders and fusion: data and a configuration in, a checkpoint out."""
