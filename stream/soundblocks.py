@@ -18,6 +18,8 @@ Samples = NDArray[np.float32]
 # by 15 dB. The weights are normalised, so that no mix can exceed full scale.
 _DOWNMIX: Final = {"FC": 1.0, "FL": 0.7071, "FR": 0.7071, "LFE": 0.0, "LFE2": 0.0}
 _DOWNMIX_OTHER: Final = 0.5
+# PyAV 18 reads past the planes of frames with eight of them or more, and crashes.
+_SAFE_PLANES: Final = 7
 
 
 def to_mono(frame: av.AudioFrame) -> Samples:
@@ -30,6 +32,8 @@ def to_mono(frame: av.AudioFrame) -> Samples:
         Mono samples, shape (N,), float32, full scale 1.
     """
     channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels > _SAFE_PLANES:
+        (frame,) = av.AudioResampler(format="flt").resample(frame)
     raw = frame.to_ndarray()
     by_channel = raw if frame.format.is_planar else raw.reshape(-1, channels).T
     values = _to_float(by_channel)

@@ -35,8 +35,9 @@ def write_audio(
         assert isinstance(stream, av.AudioStream)
         size = stream.codec_context.frame_size or 1000
         for first in range(0, channels.shape[1], size):
-            piece = np.ascontiguousarray(channels[:, first : first + size])
-            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
+            piece = channels[:, first : first + size]
+            packed = np.ascontiguousarray(piece.T).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
             frame.sample_rate = rate_hz
             frame.time_base = Fraction(1, rate_hz)
             frame.pts = first + sum(ticks for index, ticks in skips if first >= index)

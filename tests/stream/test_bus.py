@@ -98,10 +98,8 @@ def test_without_a_receiver_a_bound_sender_does_not_send(place: BusPlace) -> Non
 def test_latest_loses_rather_than_waits_and_the_loss_is_counted() -> None:
     name, options = "inproc://news", BusOptions(high_water_mark=4)
     with (
-        BusSender(
-            "inproc://news", source="s", bind=True, delivery="latest", options=options
-        ) as pub,
-        BusReceiver("inproc://news", bind=False, delivery="latest", options=options) as sub,
+        BusSender(name, source="s", bind=True, delivery="latest", options=options) as pub,
+        BusReceiver(name, bind=False, delivery="latest", options=options) as sub,
     ):
         while sub.receive(0.05) is None:  # until the subscription has arrived
             assert pub.send(Message("hello"))

@@ -4,6 +4,7 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -112,6 +113,7 @@ def test_a_restart_goes_on_at_the_same_places(data_root: Path, name: str, start_
         ("a.wav", "pcm_f32le", "5.1", 48_000),
         ("a.wav", "pcm_s32le", "mono", 16_000),
         ("a.flac", "flac", "stereo", 96_000),
+        ("a.wav", "pcm_s16le", "7.1", 48_000),
         ("a.mka", "libopus", "stereo", 48_000),
         ("a.mp4", "aac", "mono", 22_050),
         ("a.mp3", "libmp3lame", "stereo", 44_100),
@@ -120,7 +122,7 @@ def test_a_restart_goes_on_at_the_same_places(data_root: Path, name: str, start_
 def test_any_sound_keeps_length_pitch_and_level(
     tmp_path: Path, name: str, codec: str, layout: str, rate_hz: int
 ) -> None:
-    channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+    channels = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}[layout]
     sound = np.tile(tone(1.5, rate_hz), (channels, 1))
     path = write_audio(tmp_path / name, sound, rate_hz, codec=codec, layout=layout)
     info = probe(path)
@@ -133,6 +135,19 @@ def test_any_sound_keeps_length_pitch_and_level(
     middle = got[4000:20_000]
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
     assert np.abs(np.fft.rfft(middle)).argmax() == pytest.approx(440, abs=1)
+
+
+def test_eight_planes_do_not_crash(tmp_path: Path) -> None:
+    flat = write_audio(tmp_path / "a.wav", np.tile(tone(1.0, 48_000), (8, 1)), 48_000, layout="7.1")
+    path = tmp_path / "a.m4a"
+    with av.open(str(flat)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream("aac", rate=48_000, layout="7.1")
+        for frame in source.decode(audio=0):
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    packets = list(audio_packets(path))
+    check_audio(packets)
+    assert samples_of(packets)[4000:12_000].std() == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
 
 
 def test_a_click_stays_where_it_was(tmp_path: Path) -> None:
