@@ -45,7 +45,7 @@ architecture: setup
 	@$(RUN)python -m pytest -q tests/test_architecture.py
 
 unit: setup
-	@$(RUN)python -m pytest -q -m "$(UNIT)"
+	@$(RUN)python -m pytest -q -m "$(UNIT)" --ignore=tests/test_architecture.py
 
 clean: ## remove what was built, and .venv
 	rm -rf .venv build dist tacit.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
