@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..models.errors import ModelError
 from ..stream.errors import StreamError
+from .bench import bench_replay
 from .config import ConfigError, load_settings
 from .doctor import CHECKPOINTS, examine, summary
 from .events import Event
@@ -32,7 +33,10 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="The models that ship with Tacit.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
 
+SAMPLE: Final = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
 EXIT_BAD_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
 MISTAKES: Final = (
@@ -108,8 +112,7 @@ def replay_command(
 def demo(json_path: JsonOption = None, config: ConfigOption = None) -> None:
     """Run the bundled sample, with its face frozen half way, to see what Tacit does."""
     settings = load_settings(config)
-    sample = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
-    with resources.as_file(sample) as path:
+    with resources.as_file(SAMPLE) as path:
         request = ReplayRequest(media=path, settings=settings, inject=DEMO_DAMAGE)
         _run(request, json_path)
 
@@ -150,6 +153,29 @@ def models_info(weights: WeightsOption = None, config: ConfigOption = None) -> N
         console.print(table)
         console.print()
     console.print(f"Model cards: {folder}/*/card.md", soft_wrap=True)
+
+
+@bench_app.command("replay")
+def bench_replay_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="Recording to use instead of the bundled sample.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, max=100, help="Runs of each kind.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    asr: AsrOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """How many times faster than real time a recording is read, and how long the start takes."""
+    settings = load_settings(config, {"asr": asr})
+    with resources.as_file(SAMPLE) as sample:
+        report = bench_replay(file or sample, settings, repeats)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+        return
+    for kind, figures in report["results"].items():
+        typer.echo(
+            f"{kind}: {figures['times_real_time']:.1f}x real time, start {figures['start_s']:.1f} s"
+        )
 
 
 def main() -> None:

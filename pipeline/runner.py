@@ -25,6 +25,8 @@ from .predictors import InlinePredictor, Predictor, WorkerPredictor
 PATIENCE_NS: Final = 250 * NS_PER_MS
 MAX_WAITING: Final = 64
 ANSWER_WAIT_S: Final = 0.02
+LINGER_NS: Final = 2 * NS_PER_S
+"""How long past its end a paced replay waits for a worker that is down or behind."""
 
 
 class ReplaySession:
@@ -107,9 +109,18 @@ class ReplaySession:
                 self._merger.exclude(packet.modality)
                 self._live.discard(packet.modality)
             outputs += hub.accept(packet)
-        if now_ns is not None and now_ns > PATIENCE_NS:
-            outputs += hub.advance(now_ns - PATIENCE_NS)
+        if now_ns is not None:
+            outputs += self._pass_time(hub, now_ns)
         return journal.add(outputs)
+
+    def _pass_time(self, hub: Hub, now_ns: int) -> list[Output]:
+        """Let the clock go on without data, but not beyond the recording's end."""
+        end_ns = self._plan.info.duration_ns or now_ns
+        if now_ns > end_ns + LINGER_NS:
+            for modality in self._live:
+                self._merger.exclude(modality)
+            self._live.clear()
+        return hub.advance(max(0, min(now_ns - PATIENCE_NS, end_ns)))
 
     def _on_incident(self, hub: Hub, journal: Journal, incident: Incident) -> list[Output]:
         if incident.permanent:

@@ -21,3 +21,9 @@ def data_root() -> Path:
     if found is None:
         pytest.skip("needs the data folder: set TACIT_DATA or put it at ../shared/data")
     return found
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The bundled sample: a moving face and a synthetic voice."""
+    return ROOT / "pipeline" / "assets" / "sample.mp4"
