@@ -16,33 +16,41 @@ MAX_TOKENIZER_BYTES: Final = 8 * 1024 * 1024
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
 
 _SPECIAL: Final = ["[PAD]", "[UNK]", "[START]", "[END]"]
-# A word keeps its apostrophe (don't), a number is one piece, any other mark stands alone.
-_WORDS: Final = r"\p{L}[\p{L}\p{M}']*|\p{N}+|[^\s]"
+_WORD_START: Final = "▁"
+# Words keep their apostrophes (don't); every other mark and each digit stands alone.
+_ALONE: Final = r"[^▁\p{L}\p{M}']"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """Learn byte-pair merges (Sennrich et al., 2016) on lower-cased, NFKC-folded words.
 
+    The same texts always give the same tokenizer: a mark at the start of a word is used rather
+    than the library's continuation prefix, and its alphabet is not cut, because both of these
+    depend on the order of a hash table.
+
     Args:
         texts: sentences of the train split only.
         vocabulary: number of tokens wanted, specials included.
     """
-    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", continuing_subword_prefix="##"))
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
         [
             normalizers.NFKC(),
             normalizers.Lowercase(),
             normalizers.Replace("\u2019", "'"),
             normalizers.Replace("\u2018", "'"),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
         ]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Metaspace(replacement=_WORD_START, prepend_scheme="always"),
+            pre_tokenizers.Split(Regex(_ALONE), behavior="isolated"),
+        ]
+    )
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=_SPECIAL,
-        limit_alphabet=400,
-        continuing_subword_prefix="##",
-        show_progress=False,
+        vocab_size=vocabulary, special_tokens=_SPECIAL, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer

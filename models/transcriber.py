@@ -212,7 +212,12 @@ class Transcriber:
             yield from self._close()
         elif len(segment.hops) >= self._config.max_segment_hops:
             yield from self._cut()
-        elif partials and segment.unread >= self._config.partial_hops:
+        elif (
+            partials
+            and segment.unread >= self._config.partial_hops
+            # In a pause the last reading may be due at once; a partial one would delay it.
+            and self._gate.quiet_hops == 0
+        ):
             yield self._partial(segment)
 
     def _open(self, hop_ns: int) -> None:
