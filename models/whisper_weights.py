@@ -68,10 +68,11 @@ def resolve_whisper(asr: str) -> WhisperChoice:
         if found is not None:
             return WhisperChoice(found)
         return WhisperChoice(None, "no Whisper weights on this machine", _remedy("base"))
+    remedy = _remedy(asr if asr in REPOSITORIES else "base")
     try:
         return WhisperChoice(locate_whisper(asr))
     except ModelError as exc:
-        return WhisperChoice(None, str(exc), _remedy(asr if asr in REPOSITORIES else "base"))
+        return WhisperChoice(None, str(exc).removesuffix(f": {remedy}"), remedy)
 
 
 def find_whisper() -> Path | None:

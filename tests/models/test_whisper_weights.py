@@ -79,6 +79,9 @@ def test_a_known_name_without_weights_says_how_to_get_them(bare: Path) -> None:
         load_whisper("base")
     assert "tacit models pull whisper-base" in str(caught.value)
     assert "--asr PATH" in str(caught.value)
+    choice = resolve_whisper("base")
+    assert choice.reason == "no Whisper weights for 'base' on this machine"
+    assert choice.remedy == "run `tacit models pull whisper-base`, or pass --asr PATH"
 
 
 def test_an_unknown_name_lists_the_known_ones(bare: Path) -> None:
