@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import cv2
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -52,6 +53,12 @@ class FaceEncoderConfig:
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, not {self.temperature}")
 
+    def probabilities(self, logits: Float32) -> Float32:
+        """Class probabilities (B, 7) float32 of the net's logits (B, 7), read as set here."""
+        offset = self.prior_strength * np.log(self.prior)
+        shares: Float32 = softmax((logits - offset) / self.temperature, axis=1)
+        return shares.astype(np.float32)
+
     @classmethod
     def from_mapping(cls, fields: Mapping[str, Any]) -> Self:
         """Read a manifest's config.
@@ -79,8 +86,6 @@ class FaceEncoder:
     def __init__(self, net: FaceNet, config: FaceEncoderConfig) -> None:
         self.config = config
         self._net = _folded(net.eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        log_prior = torch.log(torch.tensor(config.prior))
-        self._offset = config.prior_strength * (log_prior - log_prior.mean())
 
     @classmethod
     def load(cls, folder: Path = SHIPPED / KIND) -> Self:
@@ -115,17 +120,19 @@ class FaceEncoder:
         Raises:
             ValueError: the crops have another shape.
         """
+        embedding, logits = self.forward(crops)
+        return embedding, self.config.probabilities(logits)
+
+    def forward(self, crops: Grey) -> tuple[Float32, Float32]:
+        """As `encode`, with the net's own logits (B, 7) in place of probabilities."""
         with torch.inference_mode():
             x = normalise(torch.from_numpy(crops)).contiguous(memory_format=torch.channels_last)
-            if self.config.mirror:
-                x = torch.cat([x, x.flip(3)])
-            embedding, logits = self._net(x)
-            if self.config.mirror:
-                embedding, logits = (
-                    part.unflatten(0, (2, -1)).mean(0) for part in (embedding, logits)
-                )
-            scaled = (logits - self._offset) / self.config.temperature
-            return embedding.numpy(), scaled.softmax(1).numpy()
+            if not self.config.mirror:
+                embedding, logits = self._net(x)
+                return embedding.numpy(), logits.numpy()
+            both = self._net(torch.cat([x, x.flip(3)]))
+            embedding, logits = (part.unflatten(0, (2, -1)).mean(0) for part in both)
+            return embedding.numpy(), logits.numpy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,6 +53,12 @@ class FerPlus:
         usable = self.labels >= 0 if labelled else self.soft.sum(1) > 0
         return np.flatnonzero(usable & (self.parts == PARTS.index(part)))
 
+    def head(self, count: int) -> "FerPlus":
+        """The first `count` faces of each part."""
+        chosen = [np.flatnonzero(self.parts == part)[:count] for part in range(len(PARTS))]
+        rows = np.concatenate(chosen)
+        return FerPlus(self.faces[rows], self.soft[rows], self.labels[rows], self.parts[rows])
+
 
 def load_ferplus(root: Path) -> FerPlus:
     """Read the set.
@@ -65,7 +71,7 @@ def load_ferplus(root: Path) -> FerPlus:
     """
     path = root / "ferplus" / "ferplus.npz"
     try:
-        with np.load(path, allow_pickle=False) as store:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as store:
             votes, parts = store["votes"], store["split"].astype(np.int64)
             names = [str(name) for name in store["classes"]]
             sheets = [store[key] for key in sorted(store.files) if key.startswith("mosaic_")]

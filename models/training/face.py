@@ -47,13 +47,13 @@ NOTES: Final = (
         "uncertain."
     ),
     (
-        "Test figures go from image to class through the reader of the live system; a face that the "
-        "mesh does not find counts as wrong in test.accuracy and test.uar and is left out of the "
-        "figures named test.found."
+        "Test figures go from image to class through the reader of the live system; a face that "
+        "the mesh does not find counts as wrong in test.accuracy and test.uar and is left out of "
+        "the figures named test.found."
     ),
     (
-        "Epoch, prior strength and temperature were chosen on the validation part; the test part was "
-        "read once, at the end."
+        "Epoch, prior strength and temperature were chosen on the validation part; the test part "
+        "was read once, at the end."
     ),
 )
 
@@ -121,31 +121,31 @@ def train(root: Path, out: Path, config: FaceTrainingConfig, progress: Progress)
         DatasetError: FER+ is missing or damaged.
     """
     corpus = load_ferplus(root)
+    corpus = corpus if config.limit is None else corpus.head(config.limit)
     placement = place_faces(corpus, config.cache, progress)
-    valid = gather(corpus, placement, corpus.rows("valid", labelled=True)[: config.limit])
-    net = FaceNet(config.net)
-    best, kept = -math.inf, net
-    for epoch, candidate in enumerate(fit(corpus, placement, config), start=1):
-        probabilities = encode_all(candidate, FaceEncoderConfig(config.net), valid.crops)
-        figures = score(probabilities, valid.labels)
+    valid = gather(corpus, placement, corpus.rows("valid", labelled=True))
+    best = -math.inf
+    for epoch, net in enumerate(fit(corpus, placement, config), start=1):
+        logits = encode_all(net, config, valid.crops)
+        figures = score(FaceEncoderConfig(config.net).probabilities(logits), valid.labels)
         quality = figures["accuracy"] + figures["uar"]
         progress(
             f"epoch {epoch}/{config.epochs}: valid accuracy {figures['accuracy']:.4f}, "
             f"UAR {figures['uar']:.4f}{' *' if quality > best else ''}"
         )
         if quality > best:
-            best, kept = quality, copy.deepcopy(candidate)
-            save(out, kept.state_dict(), describe(corpus, config, kept, valid))
-    manifest = describe(corpus, config, kept, valid)
-    save(out, kept.state_dict(), manifest)
-    figures = test_figures(corpus, out, config.limit)
-    return save(out, kept.state_dict(), replace(manifest, metrics={**manifest.metrics, **figures}))
+            best = quality
+            kept = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+            manifest = describe(corpus, config, logits, valid)
+            save(out, kept, manifest)
+    figures = test_figures(corpus, out)
+    return save(out, kept, replace(manifest, metrics={**manifest.metrics, **figures}))
 
 
 def fit(corpus: FerPlus, placement: Placement, config: FaceTrainingConfig) -> Iterator[FaceNet]:
     """Yield the averaged net after each epoch; it changes with the next one."""
     torch.manual_seed(config.seed)
-    rows = corpus.rows("train", labelled=False)[: config.limit]
+    rows = corpus.rows("train", labelled=False)
     net = FaceNet(config.net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
@@ -212,11 +212,11 @@ def gather(corpus: FerPlus, placement: Placement, rows: Ints) -> Examples:
     return Examples(np.stack(crops), corpus.soft[rows], corpus.labels[rows])
 
 
-def encode_all(net: FaceNet, config: FaceEncoderConfig, crops: Grey) -> Float32:
-    """Probabilities (N, 7) of many crops, read as `config` says."""
-    encoder = FaceEncoder(copy.deepcopy(net), config)
+def encode_all(net: FaceNet, config: FaceTrainingConfig, crops: Grey) -> Float32:
+    """Logits (N, 7) of many crops."""
+    encoder = FaceEncoder(copy.deepcopy(net), FaceEncoderConfig(config.net, mirror=config.mirror))
     parts = np.array_split(crops, math.ceil(len(crops) / 256))
-    return np.concatenate([encoder.encode(part)[1] for part in parts])
+    return np.concatenate([encoder.forward(part)[1] for part in parts])
 
 
 def score(probabilities: Float32, labels: Ints) -> dict[str, float]:
@@ -229,18 +229,18 @@ def score(probabilities: Float32, labels: Ints) -> dict[str, float]:
     }
 
 
-def choose_reading(net: FaceNet, base: FaceEncoderConfig, valid: Examples) -> FaceEncoderConfig:
+def choose_reading(base: FaceEncoderConfig, logits: Float32, valid: Examples) -> FaceEncoderConfig:
     """Choose how logits are read: the prior's strength, then the temperature, on validation.
 
     Takes the strength with the highest UAR among those whose accuracy is at most half a point
     below the best, then the temperature that makes the votes most likely.
     """
     tried = [replace(base, prior_strength=strength) for strength in STRENGTHS]
-    figures = [score(encode_all(net, config, valid.crops), valid.labels) for config in tried]
+    figures = [score(config.probabilities(logits), valid.labels) for config in tried]
     floor = max(f["accuracy"] for f in figures) - ACCURACY_GIVEN_UP
     fair = [(f["uar"], i) for i, f in enumerate(figures) if f["accuracy"] >= floor]
     chosen = tried[max(fair)[1]]
-    log_p = np.log(encode_all(net, chosen, valid.crops).clip(1e-9))
+    log_p = np.log(chosen.probabilities(logits).clip(1e-9))
     return replace(chosen, temperature=fit_temperature(log_p, valid.soft))
 
 
@@ -253,14 +253,14 @@ def fit_temperature(logits: Float32, soft: Float32) -> float:
 
 
 def describe(
-    corpus: FerPlus, config: FaceTrainingConfig, net: FaceNet, valid: Examples
+    corpus: FerPlus, config: FaceTrainingConfig, logits: Float32, valid: Examples
 ) -> Manifest:
-    """Manifest with everything but test figures."""
+    """Manifest with everything but test figures; `logits` (N, 7) are those of `valid`."""
     soft = corpus.soft[corpus.rows("train", labelled=False)]
     prior = tuple(round(float(p), 6) for p in (soft.sum(0) + 1) / (soft.sum() + len(EMOTIONS)))
     base = FaceEncoderConfig(config.net, prior=prior, mirror=config.mirror)
-    reading = choose_reading(net, base, valid)
-    figures = score(encode_all(net, reading, valid.crops), valid.labels)
+    reading = choose_reading(base, logits, valid)
+    figures = score(reading.probabilities(logits), valid.labels)
     return Manifest(
         kind=KIND,
         config=asdict(reading),
@@ -273,19 +273,18 @@ def describe(
     )
 
 
-def test_figures(corpus: FerPlus, folder: Path, limit: int | None) -> dict[str, float]:
+def test_figures(corpus: FerPlus, folder: Path) -> dict[str, float]:
     """Figures of a saved checkpoint on the test part, from images, as the live system reads them.
 
     Args:
         corpus: FER+.
         folder: the checkpoint.
-        limit: faces at most.
 
     Returns:
         accuracy and UAR with 95 % bootstrap intervals (low, high), calibration error and the share
         of faces that were found, each named "test.".
     """
-    rows = corpus.rows("test", labelled=True)[:limit]
+    rows = corpus.rows("test", labelled=True)
     labels = corpus.labels[rows]
     probabilities = np.zeros((len(rows), len(EMOTIONS)), dtype=np.float32)
     reader = FaceReader.load(folder, still=True)

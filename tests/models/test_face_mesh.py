@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage import data
+
 from tacit.models.errors import ModelError
 from tacit.models.face_crop import (
     CROP,
@@ -169,8 +170,8 @@ def test_a_moved_face_gives_nearly_the_same_crop(
     scale: float,
     shift: tuple[int, int],
 ) -> None:
-    matrix = cv2.getRotationMatrix2D((225, 115), angle_deg, scale)
-    matrix[:, 2] += shift
+    matrix = cv2.getRotationMatrix2D((225, 115), angle_deg, scale).astype(np.float64)
+    matrix[:, 2] += np.array(shift, dtype=np.float64)
     moved = cv2.warpAffine(portrait, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
     crop = crop_of(still, moved.astype(np.uint8))
     assert likeness(crop, crop_of(still, portrait)) > 0.95
