@@ -1,0 +1,88 @@
+"""Finished sessions, as everything that comes after a session reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .events import (
+    AnyEvent,
+    MeasurementResult,
+    MeasurementRevised,
+    SensorHealth,
+    TranscriptFinal,
+    read_event,
+)
+
+
+class SessionError(ValueError):
+    """A session cannot be read; the message names the file and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionData:
+    """What is known of a finished session.
+
+    Attributes:
+        path: the file it was read from.
+        events: all events, in order.
+        metadata: facts about the session, such as its configuration and model hashes.
+        media: playable recording, when the session holds or names one that is there.
+    """
+
+    path: Path
+    events: list[AnyEvent]
+    metadata: Mapping[str, str]
+    media: Path | None
+
+    @property
+    def results(self) -> list[MeasurementResult | MeasurementRevised]:
+        """The latest revision of each window, by participant and time."""
+        latest: dict[tuple[str, int, int], MeasurementResult | MeasurementRevised] = {}
+        for event in self.events:
+            if isinstance(event, MeasurementResult | MeasurementRevised):
+                key = (event.participant, event.window.end_ms, event.window.start_ms)
+                known = latest.get(key)
+                if known is None or event.revision >= known.revision:
+                    latest[key] = event
+        return [latest[key] for key in sorted(latest)]
+
+    @property
+    def health(self) -> list[SensorHealth]:
+        """All changes of sensor health."""
+        return [e for e in self.events if isinstance(e, SensorHealth)]
+
+    @property
+    def transcripts(self) -> list[TranscriptFinal]:
+        """What was said, without words that changed later."""
+        return [e for e in self.events if isinstance(e, TranscriptFinal)]
+
+
+def load_session(path: Path) -> SessionData:
+    """Read a recorded session, or a JSONL file of events.
+
+    Args:
+        path: `.mcap` from `tacit record`, or `.jsonl` from `tacit replay --json`.
+
+    Raises:
+        SessionError: there is no such file, or it holds no session.
+    """
+    return _load_jsonl(path)
+
+
+def _load_jsonl(path: Path) -> SessionData:
+    events: list[AnyEvent] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    events.append(read_event(line))
+                except ValueError as exc:
+                    problem = str(exc).splitlines()[0]
+                    raise SessionError(f"{path}, line {number}: no event: {problem}") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SessionError(f"{path}: cannot be read: {exc}") from exc
+    if not events:
+        raise SessionError(f"{path}: holds no events")
+    return SessionData(path, events, {}, None)
