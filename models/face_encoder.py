@@ -38,14 +38,12 @@ class FaceEncoderConfig:
         prior_strength: how much of the log prior is taken off the logits, so that rare classes
             are not passed over (Menon et al. 2021); 0 leaves them.
         temperature: divides the logits, fitted on the validation part.
-        mirror: whether each crop is read together with its mirror image.
     """
 
     net: FaceNetConfig
     prior: tuple[float, ...] = (1 / len(EMOTIONS),) * len(EMOTIONS)
     prior_strength: float = 0.0
     temperature: float = 1.0
-    mirror: bool = False
 
     def __post_init__(self) -> None:
         if len(self.prior) != len(EMOTIONS) or min(self.prior) <= 0:
@@ -127,11 +125,7 @@ class FaceEncoder:
         """As `encode`, with the net's own logits (B, 7) in place of probabilities."""
         with torch.inference_mode():
             x = normalise(torch.from_numpy(crops)).contiguous(memory_format=torch.channels_last)
-            if not self.config.mirror:
-                embedding, logits = self._net(x)
-                return embedding.numpy(), logits.numpy()
-            both = self._net(torch.cat([x, x.flip(3)]))
-            embedding, logits = (part.unflatten(0, (2, -1)).mean(0) for part in both)
+            embedding, logits = self._net(x)
             return embedding.numpy(), logits.numpy()
 
 

@@ -74,21 +74,19 @@ class FaceTrainingConfig:
         average: decay of the running average of weights that is evaluated and kept.
         seed: of everything random.
         bf16: compute in bfloat16, faster on processors that can.
-        mirror: read each crop together with its mirror image; twice the cost.
         limit: faces per part at most, for tries; None takes all.
         cache: folder for where the faces lie.
     """
 
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     jitter: Jitter = field(default_factory=Jitter)
-    epochs: int = 22
+    epochs: int = 20
     batch: int = 128
     rate: float = 0.1
     weight_decay: float = 5e-4
     average: float = 0.998
     seed: int = 0
     bf16: bool = True
-    mirror: bool = False
     limit: int | None = None
     cache: Path = Path("runs/cache")
 
@@ -214,7 +212,7 @@ def gather(corpus: FerPlus, placement: Placement, rows: Ints) -> Examples:
 
 def encode_all(net: FaceNet, config: FaceTrainingConfig, crops: Grey) -> Float32:
     """Logits (N, 7) of many crops."""
-    encoder = FaceEncoder(copy.deepcopy(net), FaceEncoderConfig(config.net, mirror=config.mirror))
+    encoder = FaceEncoder(copy.deepcopy(net), FaceEncoderConfig(config.net))
     parts = np.array_split(crops, math.ceil(len(crops) / 256))
     return np.concatenate([encoder.forward(part)[1] for part in parts])
 
@@ -258,7 +256,7 @@ def describe(
     """Manifest with everything but test figures; `logits` (N, 7) are those of `valid`."""
     soft = corpus.soft[corpus.rows("train", labelled=False)]
     prior = tuple(round(float(p), 6) for p in (soft.sum(0) + 1) / (soft.sum() + len(EMOTIONS)))
-    base = FaceEncoderConfig(config.net, prior=prior, mirror=config.mirror)
+    base = FaceEncoderConfig(config.net, prior=prior)
     reading = choose_reading(base, logits, valid)
     figures = score(reading.probabilities(logits), valid.labels)
     return Manifest(
