@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported: small models are slower on many threads, and stall where cores are busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
