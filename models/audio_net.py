@@ -4,6 +4,7 @@ State is explicit: every layer that looks back takes its past as a tensor and re
 A whole recording is the same call with more time steps and the initial state.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,13 @@ from .prosody import COLUMNS
 
 INPUTS: Final = MELS + len(COLUMNS)
 PITCH_REFERENCE_HZ: Final = 150.0
+LOWEST_LEVEL_DB: Final = -60.0
+"""Level of a stream in which nothing was heard yet; a quieter one is not raised further."""
+FALL_DB: Final = 0.02
+"""How much the level falls per hop of 10 ms: 2 dB per second."""
+NATS_PER_DB: Final = math.log(10.0) / 10.0
+LOWEST_NATS: Final = -14.0
+"""What lies more than 60 dB below the level is not told apart."""
 
 NetState = list[Tensor]
 
@@ -40,7 +48,22 @@ class AudioNetConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     dim: int = 64
     bins: int = 12
-    dropout: float = 0.2
+    dropout: float = 0.1
+
+
+def running_level(energy_db: Tensor, level_db: Tensor) -> Tensor:
+    """Loudest energy so far, falling slowly: what a listener takes for the level of the stream.
+
+    Args:
+        energy_db: (B, T) energy of each hop in dB.
+        level_db: (B, 1) level before them.
+
+    Returns:
+        (B, T) level at each hop, itself included, at least `LOWEST_LEVEL_DB`.
+    """
+    fall = FALL_DB * torch.arange(1, energy_db.shape[1] + 1)
+    loudest = torch.cummax(energy_db + fall, dim=1).values
+    return (torch.maximum(loudest, level_db) - fall).clamp(min=LOWEST_LEVEL_DB)
 
 
 def with_past(x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,22 +141,34 @@ class AudioEncoderNet(nn.Module):
         self.leave_norm = nn.LayerNorm(config.dim)
 
     def initial_state(self, batch: int = 1) -> NetState:
-        """Zeros: the state at the start of a stream."""
+        """State at the start of a stream: nothing was heard, so the level is the lowest one."""
         channels = (1, *self.config.stem[:2])
         mels = [
             torch.zeros(batch, n, 2, MELS >> i).to(memory_format=torch.channels_last)
             for i, n in enumerate(channels)
         ]
         width = self.config.width
-        return mels + [torch.zeros(batch, width, 2 * d) for d in self.config.dilations]
+        past = [torch.zeros(batch, width, 2 * d) for d in self.config.dilations]
+        return [torch.full((batch, 1), LOWEST_LEVEL_DB), *mels, *past]
 
-    def normalise(self, features: Tensor) -> Tensor:
-        """(B, T, 67) raw log-mel, f0 in Hz, voicing, dB to about zero mean and unit spread."""
-        mel, f0_hz, rest = features[..., :MELS], features[..., MELS : MELS + 1], features[..., -2:]
+    def normalise(self, features: Tensor, level_db: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the stream's own level out, then scale to about zero mean and unit spread.
+
+        Args:
+            features: (B, T, 67) raw log-mel, f0 in Hz, voicing, dB.
+            level_db: (B, 1) level at the end of what came before.
+
+        Returns:
+            (B, T, 67) and the level (B, 1) at their end.
+        """
+        mel, f0_hz, voicing = features[..., :MELS], features[..., MELS], features[..., MELS + 1]
+        energy_db = features[..., -1]
+        level = running_level(energy_db, level_db)
+        relative = (mel - level[..., None] * NATS_PER_DB).clamp(min=LOWEST_NATS)
         pitch = torch.log2(f0_hz.clamp(min=1.0) / PITCH_REFERENCE_HZ) * (f0_hz > 0)
-        joined = torch.cat([mel, pitch, rest], dim=-1)
+        voice = torch.stack([pitch, voicing, energy_db - level], dim=-1)
         mean, scale = self.get_buffer("mean"), self.get_buffer("scale")
-        return (joined - mean) * scale
+        return (torch.cat([relative, voice], dim=-1) - mean) * scale, level[:, -1:]
 
     def forward(self, features: Tensor, state: NetState) -> tuple[Tensor, NetState]:
         """Encode.
@@ -145,18 +180,18 @@ class AudioEncoderNet(nn.Module):
         Returns:
             (B, T / 4, D) vectors and the next state.
         """
-        x = self.normalise(features)
+        x, level_db = self.normalise(features, state[0])
         batch, hops, _ = x.shape
-        after: NetState = []
+        after: NetState = [level_db]
         mel = x[:, None, :, :MELS]
-        for stem, past in zip(self.stems, state[: len(self.stems)], strict=True):
+        for stem, past in zip(self.stems, state[1 : 1 + len(self.stems)], strict=True):
             mel, past = stem(mel, past)
             after.append(past)
         frames = mel.transpose(1, 2).reshape(batch, hops // HOPS_PER_BLOCK, -1)
         voice = x[..., MELS:].reshape(batch, hops // HOPS_PER_BLOCK, -1)
         y = torch.cat([frames, voice], dim=-1).transpose(1, 2)
         y = F.relu(self.enter_norm(self.enter(y)))
-        for block, past in zip(self.blocks, state[len(self.stems) :], strict=True):
+        for block, past in zip(self.blocks, state[1 + len(self.stems) :], strict=True):
             y, past = block(y, past)
             after.append(past)
         return self.leave_norm(self.leave(y.transpose(1, 2))), after
@@ -174,6 +209,7 @@ class AudioHead(nn.Module):
         self.score = nn.Linear(dim, 4)
         self.hidden = nn.Linear(5 * dim, 2 * dim)
         self.out = nn.Linear(2 * dim, len(EMOTIONS))
+        self.short = nn.Linear(dim, len(EMOTIONS))
         self.dropout = config.dropout
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -194,8 +230,9 @@ class AudioHead(nn.Module):
         kept = mask[..., None].to(x.dtype)
         mean = (tokens * kept).sum(1) / kept.sum(1)
         h = F.relu(self.hidden(torch.cat([pooled, mean], dim=1)))
-        logits: Tensor = self.out(F.dropout(h, self.dropout, self.training))
-        return logits
+        deep: Tensor = self.out(F.dropout(h, self.dropout, self.training))
+        shallow: Tensor = self.short(mean)  # lets the encoder learn from the first step on
+        return deep + shallow
 
 
 class AudioNet(nn.Module):

@@ -49,14 +49,14 @@ class FeatureAugment:
         no_prosody: chance that pitch and voicing read as unvoiced.
     """
 
-    tempo: float = 0.15
-    voice_bands: float = 2.0
-    gain_db: float = 8.0
-    tone_db: float = 2.0
-    noise: float = 0.3
-    snr_db: tuple[float, float] = (5.0, 35.0)
-    bands: int = 8
-    hops: int = 20
+    tempo: float = 0.1
+    voice_bands: float = 1.0
+    gain_db: float = 5.0
+    tone_db: float = 1.0
+    noise: float = 0.2
+    snr_db: tuple[float, float] = (10.0, 35.0)
+    bands: int = 6
+    hops: int = 15
     no_prosody: float = 0.15
 
 

@@ -7,19 +7,21 @@ from typing import Final, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, recall_score
+from sklearn.metrics import recall_score
 
 from ..audio_encoder import StreamingAudioEncoder
 from ..audio_net import AudioNet, pooling_weights
 from ..datasets.ravdess import Clip, read_audio
 from ..features import FeatureFrame, Float32, TokenGrid, pool_frames
 from ..labels import EMOTIONS
+from ..metrics import accuracy, bootstrap_interval, unweighted_average_recall
 from .audio_windows import ENERGY, FRAME_NS, HOP_NS, speech_hops
 
 Rule = Literal["mean", "speech", "fullest"]
 
 STRIDE_NS: Final = 500_000_000
 FIRST_END_NS: Final = 1_000_000_000
+ROUNDS: Final = 400
 RULES: Final[tuple[Rule, ...]] = ("mean", "speech", "fullest")
 
 
@@ -122,12 +124,12 @@ class Scored:
     @property
     def uar(self) -> float:
         """Unweighted average recall over the classes present."""
-        return float(recall_score(self.labels, self.predicted, average="macro", zero_division=0.0))
+        return unweighted_average_recall(self.labels, self.predicted)
 
     @property
     def accuracy(self) -> float:
         """Share of right verdicts."""
-        return float(accuracy_score(self.labels, self.predicted))
+        return accuracy(self.labels, self.predicted)
 
     @property
     def loss(self) -> float:
@@ -161,31 +163,19 @@ def score_stream(
     return Scored(np.array([c.label for c in clips], np.int64), np.stack(rows))
 
 
-def uar_interval(
-    scored: Scored, seed: int, groups: NDArray[np.int64], draws: int = 2000
-) -> tuple[float, float]:
-    """95 % bootstrap interval of the UAR, drawing clips anew within each actor.
-
-    It holds for these actors; with four of them nothing can be said about other people.
-    """
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
-    values = []
-    for _ in range(draws):
-        rows = np.concatenate([rng.choice(m, len(m)) for m in members])
-        values.append(Scored(scored.labels[rows], scored.probabilities[rows]).uar)
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def summarise(part: str, scored: Scored, clips: Sequence[Clip], seed: int) -> Mapping[str, float]:
-    """Figures of one part by name: UAR with interval, accuracy, by sex, recall per emotion."""
+    """Figures of one part by name: UAR with interval, accuracy, by sex, recall per emotion.
+
+    The interval resamples actors; with two or four of them it is coarse.
+    """
     actors = np.array([c.actor for c in clips], np.int64)
-    low, high = uar_interval(scored, seed, actors)
+    uar = bootstrap_interval(
+        unweighted_average_recall, scored.labels, scored.predicted, actors, ROUNDS, seed
+    )
     figures = {
-        f"{part}.uar": scored.uar,
-        f"{part}.uar_low": low,
-        f"{part}.uar_high": high,
+        f"{part}.uar": uar.value,
+        f"{part}.uar_low": uar.low,
+        f"{part}.uar_high": uar.high,
         f"{part}.accuracy": scored.accuracy,
         f"{part}.loss": scored.loss,
     }

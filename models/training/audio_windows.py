@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..audio_blocks import HOPS_PER_BLOCK
@@ -22,6 +23,8 @@ from .audio_corpus import Utterance
 HOP_NS: Final = 10_000_000
 FRAME_NS: Final = HOPS_PER_BLOCK * HOP_NS
 BATCHES_SORTED: Final = 4
+Int64 = NDArray[np.int64]
+
 NOWHERE_NS: Final = -(10**15)
 SPEECH_BELOW_PEAK_DB: Final = 35.0
 ENERGY: Final = INPUTS - 1
@@ -37,25 +40,23 @@ class WindowConfig:
         least_speech: share of the speech that lies before the end of the window, at least.
         mask_silence: chance that silent frames are masked, as a quality check would.
         drop: chance that a stretch of the stream is missing.
-        history_hops: longest stretch encoded before the end of the window, in hops.
     """
 
     grid: TokenGrid = field(default_factory=TokenGrid)
-    late_start: float = 0.15
-    least_speech: float = 0.4
+    late_start: float = 0.1
+    least_speech: float = 0.5
     mask_silence: float = 0.3
-    drop: float = 0.15
-    history_hops: int = 432
+    drop: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Windows ready for the network.
+    """Streams with their windows, ready for the network.
 
     Attributes:
         features: (B, T, 67) float32 raw features, T a multiple of 4.
-        weights: (B, bins, T / 4) float32 from frames to tokens.
-        mask: (B, bins) bool, at least one True per row.
+        weights: (B, K * bins, T / 4) float32 from frames to the tokens of K windows.
+        mask: (B * K, bins) bool, at least one True per row.
         labels: (B,) int64.
     """
 
@@ -72,66 +73,89 @@ def speech_hops(energy_db: Float32) -> Bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    features: Float32  # (hops, 67)
-    frame_ns: np.ndarray[tuple[int], np.dtype[np.int64]]  # start in the window, or NOWHERE_NS
+class Drawn:
+    """One stream and the windows cut from it.
+
+    Attributes:
+        features: (hops, 67) float32.
+        frame_ns: (K, frames) int64, start of each frame in each window, NOWHERE_NS where masked.
+    """
+
+    features: Float32
+    frame_ns: Int64
 
 
-def _choose(loud: Bool, config: WindowConfig, rng: np.random.Generator) -> tuple[int, int]:
-    """First hop of the stream and the hop at which the window ends."""
+def _begin(loud: Bool, config: WindowConfig, rng: np.random.Generator) -> int:
+    """First hop of the stream: in the silence before the speech, or inside it."""
+    spoken = np.flatnonzero(loud)
+    first, last = int(spoken[0]), int(spoken[-1]) + 1
+    if rng.random() < config.late_start:
+        return int(rng.integers(first, first + (last - first) // 3 + 1))
+    return int(rng.integers(0, first + 1))
+
+
+def _cut_window(loud: Bool, config: WindowConfig, rng: np.random.Generator) -> Int64:
+    """Starts of the frames of a stream in one window, (frames,) ns.
+
+    Args:
+        loud: (hops,) which hops of the stream are speech, some of them at least.
+        config: how the window is drawn.
+        rng: source of the choice.
+    """
     spoken = np.flatnonzero(loud)
     first, last = int(spoken[0]), int(spoken[-1]) + 1
     need = max(int(config.least_speech * (last - first)), 40)
-    start = int(rng.integers(0, first + 1))
-    if rng.random() < config.late_start:
-        start = int(rng.integers(first, first + (last - first) // 3 + 1))
-    lowest = min(max(first, start) + need, len(loud))
-    end = int(rng.integers(lowest, len(loud) + 1))
-    return max(start, end - config.history_hops), end
-
-
-def draw_window(
-    features: Float32, config: WindowConfig, augment: FeatureAugment, rng: np.random.Generator
-) -> _Drawn:
-    """Draw one augmented window of one recording, (hops, 67) raw features."""
-    stretched = resample_hops(features, augment, rng)
-    loud = speech_hops(stretched[:, ENERGY])
-    start, end = _choose(loud, config, rng)
-    hops = -(-(end - start) // HOPS_PER_BLOCK) * HOPS_PER_BLOCK
-    stream = vary_features(stretched[start : start + hops], augment, rng)
-    frames = len(stream) // HOPS_PER_BLOCK
-    t1_ns = (end - start) * HOP_NS - int(rng.integers(0, HOP_NS))
+    end = int(rng.integers(min(first + need, len(loud)), len(loud) + 1))
+    t1_ns = end * HOP_NS - int(rng.integers(0, HOP_NS))
+    frames = len(loud) // HOPS_PER_BLOCK
     frame_ns = np.arange(frames) * FRAME_NS - (t1_ns - config.grid.window_ns)
     kept = np.ones(frames, np.bool_)
     if rng.random() < config.mask_silence:
-        spoken = loud[start : start + frames * HOPS_PER_BLOCK].reshape(frames, HOPS_PER_BLOCK)
-        kept &= spoken.any(axis=1)
+        kept &= loud[: frames * HOPS_PER_BLOCK].reshape(frames, HOPS_PER_BLOCK).any(axis=1)
     if rng.random() < config.drop:
         gap = int(rng.integers(0, frames))
         kept[gap : gap + int(rng.integers(5, 40))] = False
-    inside = (frame_ns + FRAME_NS // 2 >= 0) & (frame_ns + FRAME_NS // 2 < config.grid.window_ns)
-    if (kept & inside).any():
+    middle = frame_ns + FRAME_NS // 2
+    if (kept & (middle >= 0) & (middle < config.grid.window_ns)).any():
         frame_ns[~kept] = NOWHERE_NS
-    return _Drawn(stream, frame_ns)
+    return frame_ns
 
 
-def collate(windows: Sequence[_Drawn], labels: Sequence[int], grid: TokenGrid) -> Batch:
+def draw_stream(
+    features: Float32,
+    count: int,
+    config: WindowConfig,
+    augment: FeatureAugment,
+    rng: np.random.Generator,
+) -> Drawn:
+    """Draw one augmented stream of one recording, (hops, 67) raw features, and cut windows."""
+    stretched = resample_hops(features, augment, rng)
+    loud = speech_hops(stretched[:, ENERGY])
+    start = _begin(loud, config, rng)
+    windows = np.stack([_cut_window(loud[start:], config, rng) for _ in range(count)])
+    return Drawn(vary_features(stretched[start:], augment, rng), windows)
+
+
+def collate(streams: Sequence[Drawn], labels: Sequence[int], grid: TokenGrid) -> Batch:
     """Pad on the right, where the network does not look, and stack."""
-    hops = max(len(w.frame_ns) for w in windows) * HOPS_PER_BLOCK
-    features = np.empty((len(windows), hops, INPUTS), np.float32)
-    frame_ns = np.full((len(windows), hops // HOPS_PER_BLOCK), NOWHERE_NS, np.int64)
-    for row, window in enumerate(windows):
-        used = min(len(window.features), hops)
-        features[row, :used] = window.features[:used]
-        features[row, used:] = window.features[used - 1]
-        frame_ns[row, : len(window.frame_ns)] = window.frame_ns
-    weights = pooling_weights(torch.from_numpy(frame_ns), FRAME_NS, grid.bins, grid.bin_ns)
+    frames, count = max(s.frame_ns.shape[1] for s in streams), len(streams[0].frame_ns)
+    features = np.empty((len(streams), frames * HOPS_PER_BLOCK, INPUTS), np.float32)
+    frame_ns = np.full((len(streams), count, frames), NOWHERE_NS, np.int64)
+    for row, stream in enumerate(streams):
+        used = stream.frame_ns.shape[1]
+        hops = used * HOPS_PER_BLOCK
+        features[row, :hops] = stream.features[:hops]
+        features[row, hops:] = stream.features[hops - 1]
+        frame_ns[row, :, :used] = stream.frame_ns
+    flat = torch.from_numpy(frame_ns.reshape(-1, frames))
+    weights = pooling_weights(flat, FRAME_NS, grid.bins, grid.bin_ns)
     mask = weights.sum(dim=2) > 0
+    weights = weights.view(len(streams), count * grid.bins, frames)
     return Batch(torch.from_numpy(features), weights, mask, torch.tensor(labels))
 
 
 class WindowSampler:
-    """Draws class-balanced batches; one epoch holds as many windows as there are clips."""
+    """Draws class-balanced batches; one epoch holds as many streams as there are clips."""
 
     def __init__(
         self,
@@ -149,22 +173,25 @@ class WindowSampler:
         self.share = share / share.sum()
 
     def batch(self, size: int) -> Batch:
-        """Draw one batch."""
+        """Draw one batch with one window per stream."""
         return next(self.batches(size, 1))
 
-    def batches(self, size: int, count: int) -> Iterator[Batch]:
-        """Draw `count` batches; windows of like length go together, so that little is padding."""
+    def batches(self, size: int, count: int, windows: int = 1) -> Iterator[Batch]:
+        """Draw `count` batches of `size` streams with `windows` windows each.
+
+        Streams of like length go together, so that little is padding.
+        """
         while count > 0:
             several = min(count, BATCHES_SORTED)
             count -= several
             chosen = self.rng.choice(len(self.corpus), size * several, p=self.share)
-            drawn = [(self._draw(i), self.corpus[i].clip.label) for i in chosen]
-            drawn.sort(key=lambda pair: len(pair[0].frame_ns))
+            drawn = [(self._draw(i, windows), self.corpus[i].clip.label) for i in chosen]
+            drawn.sort(key=lambda pair: len(pair[0].features))
             for k in self.rng.permutation(several):
                 part = drawn[k * size : (k + 1) * size]
                 yield collate([w for w, _ in part], [y for _, y in part], self.config.grid)
 
-    def _draw(self, index: int) -> _Drawn:
+    def _draw(self, index: int, windows: int) -> Drawn:
         variants = self.corpus[index].variants
         features = variants[self.rng.integers(len(variants))].astype(np.float32)
-        return draw_window(features, self.config, self.augment, self.rng)
+        return draw_stream(features, windows, self.config, self.augment, self.rng)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tacit.models import checkpoint
 from tacit.models.audio_encoder import KIND, AudioEncoderState, StreamingAudioEncoder, fuse
-from tacit.models.audio_net import AudioNet, AudioNetConfig, pooling_weights
+from tacit.models.audio_net import AudioNet, AudioNetConfig, pooling_weights, running_level
 from tacit.models.errors import CheckpointError
 from tacit.models.features import FeatureFrame, Float32, TokenGrid, pool_frames
 from tacit.models.manifest import Manifest
@@ -38,7 +38,7 @@ def speechlike(length: int, seed: int = 0) -> Float32:
     rng = np.random.default_rng(seed)
     t = np.arange(length) / 16_000
     voice = np.sin(2 * np.pi * 180 * t) * np.sin(2 * np.pi * 3 * t)
-    return (0.2 * voice + 0.02 * rng.standard_normal(length)).astype(np.float32)
+    return np.asarray(0.2 * voice + 0.02 * rng.standard_normal(length), np.float32)
 
 
 @settings(deadline=None, max_examples=25)
@@ -81,6 +81,17 @@ def test_the_past_matters(encoder: StreamingAudioEncoder) -> None:
     changed = samples.copy()
     changed[10 * 640 : 11 * 640] = 0.0
     assert not np.allclose(encoder.encode(samples)[12], encoder.encode(changed)[12])
+
+
+def test_the_level_rises_at_once_and_falls_slowly() -> None:
+    energy_db = torch.tensor([[-80.0, -30.0, -50.0, -50.0]])
+    level = running_level(energy_db, torch.tensor([[-60.0]]))
+    torch.testing.assert_close(level, torch.tensor([[-60.0, -30.0, -30.02, -30.04]]))
+
+
+def test_how_loud_a_stream_is_changes_nothing(encoder: StreamingAudioEncoder) -> None:
+    samples = speechlike(16_000)
+    np.testing.assert_allclose(encoder.encode(samples), encoder.encode(samples * 4), atol=1e-2)
 
 
 def test_a_stream_leaves_no_trace_in_the_encoder(encoder: StreamingAudioEncoder) -> None:

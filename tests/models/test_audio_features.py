@@ -13,7 +13,7 @@ CHUNKS = st.lists(st.integers(0, 2500), max_size=12)
 
 
 def noise(length: int, seed: int = 0) -> Float32:
-    return (0.1 * np.random.default_rng(seed).standard_normal(length)).astype(np.float32)
+    return np.asarray(0.1 * np.random.default_rng(seed).standard_normal(length), np.float32)
 
 
 def cut(samples: Float32, lengths: Sequence[int]) -> list[Float32]:
@@ -22,7 +22,7 @@ def cut(samples: Float32, lengths: Sequence[int]) -> list[Float32]:
 
 def sine(hz: float, seconds: float = 1.0, amplitude: float = 0.5) -> Float32:
     t = np.arange(int(16_000 * seconds)) / 16_000
-    return (amplitude * np.sin(2 * np.pi * hz * t)).astype(np.float32)
+    return np.asarray(amplitude * np.sin(2 * np.pi * hz * t), np.float32)
 
 
 @settings(deadline=None, max_examples=40)

@@ -13,11 +13,11 @@ def pulses(hz: float, seconds: float = 1.0) -> Float32:
     t: NDArray[np.float64] = np.arange(int(16_000 * seconds)) / 16_000
     count = int(4000 / hz)
     wave = sum(np.cos(2 * np.pi * hz * k * t) for k in range(1, count + 1))
-    return (0.5 * wave / count).astype(np.float32)
+    return np.asarray(0.5 * wave / count, np.float32)
 
 
 def noise(length: int, scale: float = 0.1) -> Float32:
-    return (scale * np.random.default_rng(1).standard_normal(length)).astype(np.float32)
+    return np.asarray(scale * np.random.default_rng(1).standard_normal(length), np.float32)
 
 
 @pytest.mark.parametrize("hz", [80.0, 120.0, 200.0, 310.0, 440.0])
