@@ -103,7 +103,7 @@ class LiveView:
         self._health: dict[str, Mapping[str, Any]] = {}
         self._result: Mapping[str, Any] | None = None
         self._notes: list[str] = []
-        self._live = Live(self._draw(), console=console, refresh_per_second=12, transient=False)
+        self._live = Live(self.picture(), console=console, refresh_per_second=12, transient=False)
         self._live.start()
 
     def write(self, event: Event) -> None:
@@ -118,15 +118,16 @@ class LiveView:
         if kind not in ("measurement.result", "measurement.revised"):
             line = describe(fields)
             self._notes = [*self._notes, line][-5:] if line else self._notes
-        self._live.update(self._draw())
+        self._live.update(self.picture())
 
     def close(self) -> None:
         """Leave the last picture on the screen."""
         self._progress.update(self._task, completed=self._progress.tasks[0].total)
-        self._live.update(self._draw(), refresh=True)
+        self._live.update(self.picture(), refresh=True)
         self._live.stop()
 
-    def _draw(self) -> RenderableType:
+    def picture(self) -> RenderableType:
+        """What is on the screen now."""
         panels: list[RenderableType] = [self._emotions(), self._sensors()]
         if self._notes:
             panels.append(Text("\n".join(self._notes), style="dim"))
