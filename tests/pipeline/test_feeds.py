@@ -48,7 +48,9 @@ def feed(monkeypatch: pytest.MonkeyPatch, *, failing: str = "") -> InlineFeed:
 
 def drain(made: InlineFeed) -> tuple[list[tuple[str, int]], list[str]]:
     merger = Merger(["audio", "face"])
-    seen, incidents, live = [], [], {"audio", "face"}
+    seen: list[tuple[str, int]] = []
+    incidents: list[str] = []
+    live = {"audio", "face"}
     while live:
         for incident in made.pump(merger):
             incidents.append(incident.detail)
