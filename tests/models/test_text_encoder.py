@@ -115,7 +115,7 @@ def test_the_shipped_weights_give_the_manifest_s_figure(
 
 def test_a_changed_tokenizer_is_refused(copy: Path) -> None:
     file = copy / "tokenizer.json"
-    file.write_text(file.read_text().replace("##e", "##f", 1))
+    file.write_text(file.read_text().replace("▁the", "▁teh", 1))
     with pytest.raises(CheckpointError, match=r"tokenizer\.json: SHA-256 is"):
         TextEncoder.load(copy)
 
