@@ -27,3 +27,7 @@ class ChannelClosed(StreamError):
 
 class BusError(StreamError):
     """A bus endpoint cannot be bound, reached or used."""
+
+
+class RecordingError(StreamError):
+    """A session file cannot be written or read."""

@@ -46,3 +46,13 @@ SEEK_PREROLL_NS: Final = NS_PER_S
 
 # Channels.
 MAX_CHANNEL_CAPACITY: Final = 65_536
+
+# Session files.
+MAX_RECORD_BYTES: Final = 8 * 1024 * 1024
+MAX_ATTACHMENT_BYTES: Final = 256 * 1024 * 1024
+CHECKPOINT_BYTES: Final = 256 * 1024
+CHECKPOINT_NS: Final = NS_PER_S
+# Recording stops when the disk has less than both of these left.
+MIN_FREE_BYTES: Final = 500 * 1024 * 1024
+MIN_FREE_SHARE: Final = 0.07
+RECORDING_BACKLOG: Final = 4096
