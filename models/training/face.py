@@ -80,7 +80,7 @@ class FaceTrainingConfig:
 
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     jitter: Jitter = field(default_factory=Jitter)
-    epochs: int = 14
+    epochs: int = 20
     batch: int = 128
     rate: float = 0.1
     weight_decay: float = 5e-4
