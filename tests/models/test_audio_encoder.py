@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tacit.models import checkpoint
 from tacit.models.audio_encoder import KIND, AudioEncoderState, StreamingAudioEncoder, fuse
-from tacit.models.audio_net import AudioNet, AudioNetConfig, pooling_weights, running_level
+from tacit.models.audio_net import AudioNet, AudioNetConfig
 from tacit.models.errors import CheckpointError
-from tacit.models.features import FeatureFrame, Float32, TokenGrid, pool_frames
+from tacit.models.features import Float32
 from tacit.models.manifest import Manifest
 from tacit.models.training.audio_corpus import raw_features
 
@@ -83,12 +83,6 @@ def test_the_past_matters(encoder: StreamingAudioEncoder) -> None:
     assert not np.allclose(encoder.encode(samples)[12], encoder.encode(changed)[12])
 
 
-def test_the_level_rises_at_once_and_falls_slowly() -> None:
-    energy_db = torch.tensor([[-80.0, -30.0, -50.0, -50.0]])
-    level = running_level(energy_db, torch.tensor([[-60.0]]))
-    torch.testing.assert_close(level, torch.tensor([[-60.0, -30.0, -30.02, -30.04]]))
-
-
 def test_how_loud_a_stream_is_changes_nothing(encoder: StreamingAudioEncoder) -> None:
     samples = speechlike(16_000)
     np.testing.assert_allclose(encoder.encode(samples), encoder.encode(samples * 4), atol=1e-2)
@@ -155,29 +149,6 @@ def test_classify_gives_a_distribution_that_ignores_masked_tokens(
         encoder.classify(tokens, np.zeros(12, np.bool_))
     with pytest.raises(ValueError, match="do not fit"):
         encoder.classify(tokens[:, :3], mask)
-
-
-@settings(deadline=None, max_examples=50)
-@given(
-    frames=st.integers(0, 120),
-    offset_ns=st.integers(-(10**9), 10**9),
-    t1_ns=st.integers(0, 5 * 10**9),
-    seed=st.integers(0, 99),
-)
-def test_torch_pooling_equals_pool_frames(
-    frames: int, offset_ns: int, t1_ns: int, seed: int
-) -> None:
-    grid, step_ns = TokenGrid(), StreamingAudioEncoder.frame_ns
-    values = np.random.default_rng(seed).standard_normal((frames, 5)).astype(np.float32)
-    stream = [
-        FeatureFrame("audio", "p1", offset_ns + k * step_ns, step_ns, row)
-        for k, row in enumerate(values)
-    ]
-    tokens, mask = pool_frames(stream, t1_ns, 5, grid)
-    starts = torch.arange(frames) * step_ns + offset_ns - (t1_ns - grid.window_ns)
-    weights = pooling_weights(starts[None], step_ns, grid.bins, grid.bin_ns)[0]
-    np.testing.assert_allclose((weights @ torch.from_numpy(values)).numpy(), tokens, atol=1e-5)
-    assert np.array_equal((weights.sum(dim=1) > 0).numpy(), mask)
 
 
 def manifest(**changes: object) -> Manifest:

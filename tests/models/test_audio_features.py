@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tacit.models.audio_blocks import BLOCK, HOP, MAX_AMPLITUDE, cut_blocks, initial_block_state
+from tacit.models.audio_blocks import BLOCK, HOP, MAX_AMPLITUDE
 from tacit.models.audio_features import MELS, POWER_FLOOR, LogMel, mel_matrix
 from tacit.models.features import Float32
 
@@ -78,14 +78,6 @@ def test_silence_is_the_floor() -> None:
 
 def test_every_filter_sums_to_one() -> None:
     np.testing.assert_allclose(mel_matrix().sum(axis=0), 1.0, rtol=1e-5)
-
-
-def test_state_does_not_grow() -> None:
-    state = initial_block_state(240)
-    for _ in range(50):
-        _, state = cut_blocks(noise(333), state)
-        assert len(state.past) == 240
-        assert len(state.pending) < BLOCK
 
 
 def test_too_loud_samples_are_limited() -> None:
