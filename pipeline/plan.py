@@ -1,6 +1,7 @@
 """What a request comes to on this machine: which stages run, and which cannot and why."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,13 +69,7 @@ class Plan:
     @property
     def starts(self) -> dict[Modality, ModalityStart]:
         """How each modality starts into the session."""
-        return {
-            m: ModalityStart(
-                state=HealthState.DISABLED if m in self.disabled else HealthState.STARTING,
-                reason=self.disabled.get(m),
-            )
-            for m in MODALITIES
-        }
+        return starts_of(self.disabled)
 
 
 def make_plan(request: ReplayRequest) -> Plan:
@@ -116,6 +111,17 @@ def make_plan(request: ReplayRequest) -> Plan:
     if not jobs:
         raise ConfigError(f"--inject {request.inject}: every modality is off, nothing is left")
     return Plan(info, jobs, disabled, _session_id(request))
+
+
+def starts_of(disabled: Mapping[Modality, str]) -> dict[Modality, ModalityStart]:
+    """How each modality starts into a session."""
+    return {
+        m: ModalityStart(
+            state=HealthState.DISABLED if m in disabled else HealthState.STARTING,
+            reason=disabled.get(m),
+        )
+        for m in MODALITIES
+    }
 
 
 def window_config(settings: Settings) -> WindowConfig:

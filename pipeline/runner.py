@@ -13,14 +13,16 @@ from typing import Final
 
 from ..stream.endpoints import bus_place
 from ..stream.packet import NS_PER_MS, NS_PER_S
-from .events import Event, ModelRef
+from .events import Event
 from .feeds import Feed, Incident, InlineFeed, ProcessFeed, StartError
-from .hub import Hub, Output, WindowJob, WindowRules
+from .hub import WindowJob
+from .intake import Intake, SessionSetup
 from .job import Job
-from .journal import CloseReason, Journal
+from .journal import CloseReason
 from .merge import Merger
-from .plan import Plan, ReplayRequest, make_plan, on_bus, window_config
+from .plan import Plan, ReplayRequest, make_plan, on_bus
 from .predictors import InlinePredictor, Predictor, WorkerPredictor
+from .recorder import STOPPED, Recorder, facts_of
 
 PATIENCE_NS: Final = 250 * NS_PER_MS
 MAX_WAITING: Final = 64
@@ -37,124 +39,162 @@ class ReplaySession:
         plan: what it comes to here.
         feed: where packets come from.
         predictor: what reads the windows.
+        recorder: keeps inputs and events, when the session is to be recorded.
     """
 
     def __init__(
-        self, request: ReplayRequest, plan: Plan, feed: Feed, predictor: Predictor
+        self,
+        request: ReplayRequest,
+        plan: Plan,
+        feed: Feed,
+        predictor: Predictor,
+        recorder: Recorder | None = None,
     ) -> None:
         self.duration_ms: Final = plan.info.duration_ns // NS_PER_MS
         self._request = request
         self._plan = plan
         self._feed = feed
         self._predictor = predictor
+        self._recorder = recorder
         self._live = set(plan.jobs)
         self._merger = Merger(plan.jobs, PATIENCE_NS)
-        self._hub: Hub | None = None
-        self._journal: Journal | None = None
+        self._intake: Intake | None = None
         self._took_s = 0.0
 
     def __iter__(self) -> Generator[Event]:
         """Load the models, read the recording, and give events as they become certain."""
-        hub, journal, first = self._open()
-        yield from first
-        began_ns = time.monotonic_ns()
-        while self._live or any(self._merger.backlog(m) for m in self._plan.jobs):
-            self._submit(self._advance(hub, journal))
-            yield from self._answered(journal, MAX_WAITING)
-        self._submit(journal.add(hub.finish()))
-        yield from self._answered(journal, 0)
-        self._took_s = (time.monotonic_ns() - began_ns) / NS_PER_S
+        for event in self._events():
+            self._keep(event)
+            yield event
         yield from self.close("end")
 
     def close(self, reason: CloseReason) -> list[Event]:
         """The last events; also for a replay that was interrupted."""
-        if self._hub is None or self._journal is None:
+        if self._intake is None:
             return []
-        events = self._journal.flush()
-        return [*events, *self._journal.close(self._hub.now_ns, self._hub.counts(), reason)]
+        events = self._intake.close(reason)
+        for event in events:
+            self._keep(event)
+        return events
 
     def summary(self) -> str:
         """What was done, in one line."""
-        windows = 0 if self._journal is None else self._journal.windows
-        seconds = self.duration_ms / 1000
-        pace = f", {seconds / self._took_s:.1f}x real time" if self._took_s else ""
-        return f"{windows} windows from {seconds:.1f} s of recording{pace}"
+        windows = 0 if self._intake is None else self._intake.journal.windows
+        return pace_line(windows, self.duration_ms, self._took_s)
 
-    def _open(self) -> tuple[Hub, Journal, list[Event]]:
+    def _events(self) -> Iterator[Event]:
+        intake = self._open()
+        yield intake.ready
+        yield from intake.journal.flush()
+        began_ns = time.monotonic_ns()
+        while self._live or any(self._merger.backlog(m) for m in self._plan.jobs):
+            self._advance(intake)
+            yield from self._answered(intake, MAX_WAITING)
+        self._submit(intake.finish())
+        yield from self._answered(intake, 0)
+        self._took_s = (time.monotonic_ns() - began_ns) / NS_PER_S
+
+    def _open(self) -> Intake:
         self._feed.launch()
         self._predictor.launch()
         self._feed.ready()
         identity = self._predictor.ready()
-        request, plan = self._request, self._plan
-        config = window_config(request.settings)
-        windows = request.settings.windows
-        rules = WindowRules(windows.settle_ms * NS_PER_MS, windows.min_coverage)
-        hub = Hub(request.participant, identity.dims, config, rules, plan.disabled)
-        model = ModelRef(id=identity.id, sha256=identity.sha256)
-        journal = Journal(plan.session_id, request.participant, model)
-        self._hub, self._journal = hub, journal
-        first = journal.ready(request.media.name, config, plan.starts)
-        journal.add(hub.start())
+        request, plan, recorder = self._request, self._plan, self._recorder
+        setup = SessionSetup(
+            plan.session_id,
+            request.participant,
+            request.media.name,
+            request.settings,
+            plan.disabled,
+        )
+        if recorder is not None:
+            facts = facts_of(
+                setup,
+                identity,
+                recorder.options,
+                media=request.media,
+                inject=request.inject,
+                duration_ns=plan.info.duration_ns,
+            )
+            recorder.begin(facts, request.media)
+        self._intake = intake = Intake(setup, identity, recorder)
         self._feed.begin()
-        return hub, journal, [first, *journal.flush()]
+        return intake
 
-    def _advance(self, hub: Hub, journal: Journal) -> list[tuple[int, WindowJob]]:
+    def _advance(self, intake: Intake) -> None:
         """Take in what there is, and let session time pass."""
-        outputs: list[Output] = []
         for incident in self._feed.pump(self._merger):
-            outputs += self._on_incident(hub, journal, incident)
+            self._on_incident(intake, incident)
         now_ns = self._feed.now_ns()
         while (packet := self._merger.pop(now_ns)) is not None:
             if packet.kind == "end":
                 self._merger.exclude(packet.modality)
                 self._live.discard(packet.modality)
-            outputs += hub.accept(packet)
+            self._submit(intake.accept(packet))
         if now_ns is not None:
-            outputs += self._pass_time(hub, now_ns)
-        return journal.add(outputs)
+            self._pass_time(intake, now_ns)
 
-    def _pass_time(self, hub: Hub, now_ns: int) -> list[Output]:
+    def _pass_time(self, intake: Intake, now_ns: int) -> None:
         """Let the clock go on without data, but not beyond the recording's end."""
         end_ns = self._plan.info.duration_ns or now_ns
         if now_ns > end_ns + LINGER_NS:
             for modality in self._live:
                 self._merger.exclude(modality)
             self._live.clear()
-        return hub.advance(max(0, min(now_ns - PATIENCE_NS, end_ns)))
+        self._submit(intake.advance(max(0, min(now_ns - PATIENCE_NS, end_ns))))
 
-    def _on_incident(self, hub: Hub, journal: Journal, incident: Incident) -> list[Output]:
+    def _on_incident(self, intake: Intake, incident: Incident) -> None:
         if incident.permanent:
             self._live.discard(incident.modality)
-        outputs = [] if incident.lossless else hub.failed(incident.modality, incident.code)
-        journal.error(incident.code, incident.detail, hub.now_ns)
-        return outputs
+        intake.note(incident.code, incident.detail)
+        if not incident.lossless:
+            self._submit(intake.failed(incident.modality, incident.code))
 
     def _submit(self, jobs: Iterable[tuple[int, WindowJob]]) -> None:
         for number, job in jobs:
             self._predictor.submit(number, job.closed.window)
 
-    def _answered(self, journal: Journal, most_waiting: int) -> Iterator[Event]:
+    def _answered(self, intake: Intake, most_waiting: int) -> Iterator[Event]:
         """Events that are ready; waits while more than `most_waiting` windows are unread."""
-        wait_s = 0.0
+        journal, wait_s = intake.journal, 0.0
         while True:
             for number, prediction, took_ns in self._predictor.poll(wait_s):
                 journal.answer(number, prediction, took_ns)
             for death in self._predictor.deaths():
                 if death.permanent:
                     raise StartError(death.detail)
-                journal.error("worker_died", death.detail, 0)
+                intake.note("worker_died", death.detail)
+            self._look_after_recording(intake)
             yield from journal.flush()
             if journal.waiting <= most_waiting:
                 return
             wait_s = ANSWER_WAIT_S
 
+    def _look_after_recording(self, intake: Intake) -> None:
+        """Say once that the recording has stopped; the session itself goes on."""
+        if self._recorder is not None and self._recorder.failure:
+            intake.note(STOPPED, self._recorder.failure)
+            self._recorder = None
+
+    def _keep(self, event: Event) -> None:
+        if self._recorder is not None:
+            self._recorder.event(event)
+
+
+def pace_line(windows: int, duration_ms: int, took_s: float) -> str:
+    """How much was read how fast, in one line."""
+    seconds = duration_ms / 1000
+    pace = f", {seconds / took_s:.1f}x real time" if took_s else ""
+    return f"{windows} windows from {seconds:.1f} s of recording{pace}"
+
 
 @contextmanager
-def replay(request: ReplayRequest) -> Iterator[ReplaySession]:
+def replay(request: ReplayRequest, recorder: Recorder | None = None) -> Iterator[ReplaySession]:
     """Open a replay; its processes and files are gone when the block is left.
 
     Args:
         request: what to replay.
+        recorder: keeps the session; closed by its owner.
 
     Yields:
         a session to iterate over.
@@ -181,4 +221,4 @@ def replay(request: ReplayRequest) -> Iterator[ReplaySession]:
             stack.callback(feed.close)
             predictor = WorkerPredictor(reading, folder)
         stack.callback(predictor.close)
-        yield ReplaySession(request, plan, feed, predictor)
+        yield ReplaySession(request, plan, feed, predictor, recorder)

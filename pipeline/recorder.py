@@ -1,0 +1,191 @@
+"""Records a session: everything that goes into its hub, in order, and all its events."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..models.features import Modality
+from ..models.manifest import read_manifest
+from ..stream.errors import RecordingError
+from ..stream.limits import MAX_ATTACHMENT_BYTES
+from ..stream.packet import NS_PER_MS, Packet
+from ..stream.recording import EnclosedFile, RecordingWriter
+from ..stream.recording_thread import RecordingThread
+from .doctor import CHECKPOINTS
+from .events import Event, to_json_line
+from .intake import SessionSetup
+from .predictors import ModelIdentity
+from .session_format import (
+    CLOCK,
+    ClockInput,
+    Finished,
+    Noted,
+    SessionFacts,
+    SourceFailed,
+    TimePassed,
+    event_topic,
+    pack_packet,
+    packet_topic,
+)
+
+STOPPED: Final = "recording_stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOptions:
+    """How to record.
+
+    Attributes:
+        path: the new session file.
+        purpose: what the recording is for.
+        consent: identifies the participant's consent.
+        retention_days: after how many days it is to be deleted; None for never.
+        media: put the media themselves into the session file.
+        patient: let the session wait for a slow disk; only where time can wait.
+    """
+
+    path: Path
+    purpose: str = ""
+    consent: str = ""
+    retention_days: int | None = None
+    media: bool = False
+    patient: bool = True
+
+
+class Recorder:
+    """Writes one session file; the session goes on whatever happens to it.
+
+    Args:
+        options: how.
+
+    Raises:
+        RecordingError: the file exists, or cannot be made.
+    """
+
+    def __init__(self, options: RecordOptions) -> None:
+        self.options: Final = options
+        self._begun = False
+        self._now_ns = 0
+        self._writer = RecordingWriter(options.path)
+        self._thread = RecordingThread(self._writer, patient=options.patient)
+
+    @property
+    def failure(self) -> str:
+        """Why recording has stopped; empty while it goes on."""
+        return self._thread.failure
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._writer.size
+
+    def begin(self, facts: SessionFacts, media: Path | None) -> None:
+        """Write what is known before any data.
+
+        Args:
+            facts: of the session.
+            media: file to enclose, when `options.media` asks for it.
+        """
+        self._begun = True
+        texts = facts.to_facts()
+        self._thread.put(lambda writer: writer.facts(texts))
+        if media is not None and facts.media_enclosed:
+            self._thread.put(lambda writer: writer.enclose(_enclosed(media)))
+
+    def accepted(self, packet: Packet) -> None:
+        """A packet came."""
+        self._now_ns = t_ns = max(self._now_ns, packet.t_available_ns)
+        topic = packet_topic(packet)
+        self._thread.put(lambda writer: writer.write(topic, t_ns, pack_packet(packet)))
+
+    def advanced(self, now_ns: int) -> None:
+        """Session time passed without a packet."""
+        self._now_ns = max(self._now_ns, now_ns)
+        self._clock(TimePassed(t_ns=now_ns))
+
+    def failed(self, modality: Modality, reason: str) -> None:
+        """A source failed."""
+        self._clock(SourceFailed(modality=modality, reason=reason))
+
+    def noted(self, code: str, message: str) -> None:
+        """Something else went wrong."""
+        self._clock(Noted(code=code, message=message))
+
+    def finished(self) -> None:
+        """Every source has ended."""
+        self._clock(Finished())
+
+    def event(self, event: Event) -> None:
+        """An event came out."""
+        t_ns = self._now_ns
+        self._thread.put(
+            lambda writer: writer.write(event_topic(event), t_ns, to_json_line(event).encode())
+        )
+
+    def close(self) -> None:
+        """Complete the file; one in which nothing was recorded goes away again."""
+        self._thread.close()
+        if not self._begun:
+            self.options.path.unlink(missing_ok=True)
+
+    def _clock(self, found: ClockInput) -> None:
+        t_ns = self._now_ns
+        self._thread.put(lambda writer: writer.write(CLOCK, t_ns, found.model_dump_json().encode()))
+
+
+def facts_of(
+    setup: SessionSetup,
+    identity: ModelIdentity,
+    options: RecordOptions,
+    *,
+    media: Path,
+    inject: str,
+    duration_ns: int,
+) -> SessionFacts:
+    """What the session file of a replay says about it.
+
+    Raises:
+        RecordingError: the media are to be enclosed and too large for that.
+        CheckpointError: weights are missing or damaged.
+    """
+    size = media.stat().st_size
+    if options.media and size > MAX_ATTACHMENT_BYTES:
+        raise RecordingError(
+            f"{media.name}: over {MAX_ATTACHMENT_BYTES >> 20} MiB cannot be put into a session; "
+            "leave --media out: the session then names it by its SHA-256"
+        )
+    weights = {k: read_manifest(setup.settings.weights / k).sha256 for k in CHECKPOINTS}
+    with media.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return SessionFacts(
+        tacit=importlib.metadata.version("tacit"),
+        session_id=setup.session_id,
+        participant=setup.participant,
+        source=setup.source,
+        purpose=options.purpose,
+        consent=options.consent,
+        created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        retention_days=options.retention_days,
+        settings=setup.settings,
+        inject=inject,
+        disabled=dict(setup.disabled),
+        duration_ms=duration_ns // NS_PER_MS,
+        model_id=identity.id,
+        model_sha256=identity.sha256,
+        weights=weights,
+        dims=dict(identity.dims),
+        media=media.name,
+        media_sha256=digest,
+        media_bytes=size,
+        media_path=str(media.absolute()),
+        media_enclosed=options.media,
+    )
+
+
+def _enclosed(media: Path) -> EnclosedFile:
+    kind = mimetypes.guess_type(media.name)[0] or "application/octet-stream"
+    return EnclosedFile(media.name, kind, media.read_bytes())
