@@ -20,6 +20,7 @@ from .events import Event
 from .feeds import StartError
 from .inject import InjectError
 from .plan import ReplayRequest
+from .pull import PullError, pull
 from .runner import replay
 from .sinks import JsonlSink, Sink, SinkError
 from .terminal import LiveView, PlainView
@@ -43,6 +44,7 @@ MISTAKES: Final = (
     ConfigError,
     InjectError,
     ModelError,
+    PullError,
     SinkError,
     StartError,
     StreamError,
@@ -153,6 +155,14 @@ def models_info(weights: WeightsOption = None, config: ConfigOption = None) -> N
         console.print(table)
         console.print()
     console.print(f"Model cards: {folder}/*/card.md", soft_wrap=True)
+
+
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="For example whisper-base; needs the network.")],
+) -> None:
+    """Fetch Whisper weights for speech to text, and check their hashes."""
+    pull(name, typer.echo)
 
 
 @bench_app.command("replay")
