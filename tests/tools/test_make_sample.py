@@ -15,6 +15,7 @@ def silent_track(seconds: float) -> Track:
 
 @pytest.mark.media
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_shipped_sample_has_a_face_and_speech() -> None:
     findings = inspect(make_sample.OUT)
     assert findings.faults() == []
