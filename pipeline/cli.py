@@ -13,17 +13,24 @@ from rich.table import Table
 
 from ..models.errors import ModelError
 from ..stream.errors import StreamError
+from .batch.inputs import BatchError
 from .bench import bench_replay
+from .commands.batch import batch_command
+from .commands.export import export_command
+from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
+from .commands.play import play
+from .commands.record import purge_command, record_command
+from .commands.replay import replay_command, verify_replay_command
 from .config import ConfigError, load_settings
 from .doctor import CHECKPOINTS, examine, summary
-from .events import Event
+from .export.replacing import ExportError
 from .feeds import StartError
 from .inject import InjectError
 from .plan import ReplayRequest
 from .pull import PullError, pull
 from .runner import replay
-from .sinks import JsonlSink, Sink, SinkError
-from .terminal import LiveView, PlainView
+from .sessions import SessionError
+from .sinks import SinkError
 
 app = typer.Typer(
     name="tacit",
@@ -36,78 +43,28 @@ models_app = typer.Typer(help="The models that ship with Tacit.", no_args_is_hel
 app.add_typer(models_app, name="models")
 bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+app.command("replay")(replay_command)
+app.command("record")(record_command)
+app.command("verify-replay")(verify_replay_command)
+app.command("purge")(purge_command)
+app.command("batch")(batch_command)
+app.command("export")(export_command)
 
 SAMPLE: Final = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
 EXIT_BAD_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
 MISTAKES: Final = (
+    BatchError,
     ConfigError,
+    ExportError,
     InjectError,
     ModelError,
     PullError,
+    SessionError,
     SinkError,
     StartError,
     StreamError,
 )
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="TOML file with settings; TACIT_CONFIG names one as well."),
-]
-WeightsOption = Annotated[
-    Path | None,
-    typer.Option("--weights", help="Folder with model checkpoints instead of the shipped ones."),
-]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="Write every event as one JSON object per line.")
-]
-AsrOption = Annotated[
-    str | None,
-    typer.Option(
-        "--asr", help="Speech to text: a folder with Whisper weights, a model name, auto or off."
-    ),
-]
-
-
-@app.command("replay")
-def replay_command(
-    file: Annotated[Path, typer.Argument(help="Recording: any audio or video file.")],
-    json_path: JsonOption = None,
-    inject: Annotated[
-        str,
-        typer.Option(
-            help="Damage to try out, e.g. face:freeze@2-4,audio:drop@3-5,text:off "
-            "(kinds: drop, freeze, black, noise, mute, clip, delay, off)."
-        ),
-    ] = "",
-    speed: Annotated[
-        str, typer.Option(help="max, or 1 for as fast as it was recorded, 2 for twice that.")
-    ] = "max",
-    inproc: Annotated[
-        bool, typer.Option("--inproc", help="Run everything in one process; same events.")
-    ] = False,
-    asr: AsrOption = None,
-    weights: WeightsOption = None,
-    config: ConfigOption = None,
-) -> None:
-    r"""Read a recording, window by window.
-
-    The same recording and settings give the same events, at any speed. Sensors that fail, or that
-    --inject breaks, are flagged and left out; the rest goes on.
-
-    \b
-    tacit replay talk.mp4
-    tacit replay talk.mp4 --json events.jsonl --inject face:freeze@2-4
-    """
-    settings = load_settings(config, {"asr": asr, "weights": weights})
-    request = ReplayRequest(
-        media=file,
-        settings=settings,
-        inject=inject,
-        speed=_parse_speed(speed),
-        inline=inproc,
-    )
-    _run(request, json_path)
 
 
 @app.command()
@@ -116,7 +73,8 @@ def demo(json_path: JsonOption = None, config: ConfigOption = None) -> None:
     settings = load_settings(config)
     with resources.as_file(SAMPLE) as path:
         request = ReplayRequest(media=path, settings=settings, inject=DEMO_DAMAGE)
-        _run(request, json_path)
+        with replay(request) as session:
+            play(session, json_path)
 
 
 DEMO_DAMAGE: Final = "face:freeze@4-7"
@@ -221,45 +179,6 @@ def _fail(message: str) -> None:
     line = " ".join(message.split())
     sys.stderr.write(f"tacit: {line}\n")
     sys.exit(EXIT_BAD_INPUT)
-
-
-def _parse_speed(text: str) -> float | None:
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.05 <= speed <= 100:
-        raise ConfigError(f"--speed {text}: give max, or a number from 0.05 to 100")
-    return speed
-
-
-def _run(request: ReplayRequest, json_path: Path | None) -> None:
-    console = Console()
-    sinks: list[Sink] = [] if json_path is None else [JsonlSink(json_path)]
-    try:
-        with replay(request) as session:
-            if console.is_terminal:
-                sinks.append(LiveView(console, session.duration_ms))
-            else:
-                sinks.append(PlainView(console))
-            try:
-                for event in session:
-                    _write(sinks, event)
-            except KeyboardInterrupt:
-                for event in session.close("interrupted"):
-                    _write(sinks, event)
-                raise
-    finally:
-        for sink in reversed(sinks):
-            sink.close()
-    console.print(session.summary(), markup=False, highlight=False, soft_wrap=True)
-
-
-def _write(sinks: list[Sink], event: Event) -> None:
-    for sink in sinks:
-        sink.write(event)
 
 
 def _fields(finding: Any) -> dict[str, str]:
