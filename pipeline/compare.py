@@ -29,17 +29,20 @@ class Difference:
         return f"{place}: {self.left!r} is now {self.right!r}"
 
 
-def differences(left: Iterable[Event], right: Iterable[Event]) -> Iterator[Difference]:
+def differences(
+    left: Iterable[Event], right: Iterable[Event], start: int = 0
+) -> Iterator[Difference]:
     """Give all differences in order.
 
     Args:
         left: events of the first session.
         right: events of the second session.
+        start: number of the first event of both.
 
     Yields:
         one difference per field; an event without counterpart is one difference.
     """
-    for seq, (a, b) in enumerate(itertools.zip_longest(left, right)):
+    for seq, (a, b) in enumerate(itertools.zip_longest(left, right), start):
         if a is None or b is None:
             yield Difference(seq, "", None if a is None else a.type, None if b is None else b.type)
             continue

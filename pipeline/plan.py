@@ -40,6 +40,7 @@ class ReplayRequest:
         speed: session seconds per second; None for as fast as possible.
         inline: run everything in one process.
         participant: name of the person recorded.
+        source: what events call the recording; its file name by default.
     """
 
     media: Path
@@ -48,6 +49,7 @@ class ReplayRequest:
     speed: float | None = None
     inline: bool = False
     participant: str = "p1"
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

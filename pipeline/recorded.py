@@ -5,7 +5,7 @@ events are those of the session itself, latency aside.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, MutableSequence
 from pathlib import Path
 from typing import Final
 
@@ -87,13 +87,14 @@ class RecordedSession:
         self._records = iter(self._reader)
         self.facts: Final = facts_in(path, self._records)
         self.duration_ms: Final = self.facts.duration_ms
-        self.recorded: list[AnyEvent] | None = None
-        """Set to a list, and it takes the events in the file as they are passed by."""
+        self.recorded: MutableSequence[AnyEvent] | None = None
+        """Set it, and it takes the events in the file as they are passed by."""
         self._predictor = predictor
         self._settings = settings or self.facts.settings
         self._speed = speed
         self._intake: Intake | None = None
-        self._whole = False
+        self.whole = False
+        """Every source came to its end before the file did."""
         self._took_s = 0.0
 
     @property
@@ -114,7 +115,7 @@ class RecordedSession:
             self._wait(found, began_ns)
             yield from self._answers(intake, self._feed(intake, found))
         self._took_s = (time.monotonic_ns() - began_ns) / NS_PER_S
-        yield from self.close("end" if self._whole else "interrupted")
+        yield from self.close("end" if self.whole else "interrupted")
 
     def close(self, reason: CloseReason) -> list[Event]:
         """The last events; also for a replay that was interrupted."""
@@ -160,7 +161,7 @@ class RecordedSession:
                 intake.note(found.code, found.message)
                 return []
             case Finished():
-                self._whole = True
+                self.whole = True
                 return intake.finish()
 
     def _accept(self, intake: Intake, packet: Packet) -> Jobs:

@@ -103,7 +103,7 @@ class ReplaySession:
         setup = SessionSetup(
             plan.session_id,
             request.participant,
-            request.media.name,
+            request.source or request.media.name,
             request.settings,
             plan.disabled,
         )

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from ..stream.errors import RecordingError
+from ..stream.recording import EnclosedFile, Entry
+from ..stream.recording_reader import RecordingReader, is_recording
 from .events import (
     AnyEvent,
     MeasurementResult,
@@ -12,6 +16,12 @@ from .events import (
     TranscriptFinal,
     read_event,
 )
+from .recorded import facts_in
+from .session_format import is_event, unpack_event
+from .session_media import enclosed_copy, media_nearby
+
+FILE_END: Final = "file_end"
+"""Name in the metadata under which it is said how a session file ends: "complete" or why not."""
 
 
 class SessionError(ValueError):
@@ -66,7 +76,29 @@ def load_session(path: Path) -> SessionData:
     Raises:
         SessionError: there is no such file, or it holds no session.
     """
-    return _load_jsonl(path)
+    try:
+        recording = is_recording(path)
+        return _load_recording(path) if recording else _load_jsonl(path)
+    except RecordingError as exc:
+        raise SessionError(str(exc)) from exc
+
+
+def _load_recording(path: Path) -> SessionData:
+    reader = RecordingReader(path)
+    records = iter(reader)
+    facts = facts_in(path, records)
+    events: list[AnyEvent] = []
+    media: Path | None = None
+    for record in records:
+        if isinstance(record, Entry) and is_event(record):
+            events.append(unpack_event(record))
+        elif isinstance(record, EnclosedFile):
+            media = enclosed_copy(path, facts, record)
+    if not events:
+        raise SessionError(f"{path}: holds no events")
+    ending = "complete" if reader.tail.complete else reader.tail.problem
+    metadata = {**facts.to_facts().values, FILE_END: ending}
+    return SessionData(path, events, metadata, media or media_nearby(path, facts))
 
 
 def _load_jsonl(path: Path) -> SessionData:

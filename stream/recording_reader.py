@@ -35,11 +35,26 @@ class Tail:
         complete: it was closed properly and all of it is as it was written.
         lost_bytes: bytes at the end that were not read.
         problem: why not; empty when complete.
+        changed: a checkpoint found bytes that were not written so.
     """
 
     complete: bool
     lost_bytes: int
     problem: str
+    changed: bool = False
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file begins as MCAP files do.
+
+    Raises:
+        RecordingError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MCAP0_MAGIC)) == MCAP0_MAGIC
+    except OSError as exc:
+        raise RecordingError(f"{path}: cannot be read: {exc.strerror}") from exc
 
 
 class _Damage(Exception):
@@ -98,7 +113,7 @@ class RecordingReader:
                     elif record is not None:
                         unconfirmed.append(record)
             except _Changed as exc:
-                self.tail = Tail(False, self._size - confirmed, str(exc))
+                self.tail = Tail(False, self._size - confirmed, str(exc), changed=True)
             except _Damage as exc:
                 yield from unconfirmed
                 self.tail = Tail(False, self._size - start, str(exc))

@@ -242,6 +242,8 @@ def parameters_of(function: Function, bound: bool) -> list[ast.arg]:
 
 def is_command(function: Function) -> bool:
     """True for a command of the command line, whose parameters are its options."""
+    if function.name.endswith("_command"):
+        return True
     calls = (mark for mark in function.decorator_list if isinstance(mark, ast.Call))
     return any(ast.unparse(call.func).endswith((".command", ".callback")) for call in calls)
 

@@ -1,0 +1,56 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..config import ConfigError
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="TOML file with settings; TACIT_CONFIG names one as well."),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Folder with model checkpoints instead of the shipped ones."),
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", help="Write every event as one JSON object per line.")
+]
+AsrOption = Annotated[
+    str | None,
+    typer.Option(
+        "--asr", help="Speech to text: a folder with Whisper weights, a model name, auto or off."
+    ),
+]
+InjectOption = Annotated[
+    str,
+    typer.Option(
+        help="Damage to try out, e.g. face:freeze@2-4,audio:drop@3-5,text:off "
+        "(kinds: drop, freeze, black, noise, mute, clip, delay, off)."
+    ),
+]
+SpeedOption = Annotated[
+    str, typer.Option(help="max, or 1 for as fast as it was recorded, 2 for twice that.")
+]
+InprocOption = Annotated[
+    bool, typer.Option("--inproc", help="Run everything in one process; same events.")
+]
+
+
+def parse_speed(text: str) -> float | None:
+    """Read --speed; None for as fast as possible.
+
+    Raises:
+        ConfigError: neither "max" nor a number in range.
+    """
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.05 <= speed <= 100:
+        raise ConfigError(f"--speed {text}: give max, or a number from 0.05 to 100")
+    return speed

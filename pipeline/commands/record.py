@@ -1,0 +1,136 @@
+"""`tacit record` and `tacit purge`."""
+
+import datetime
+import re
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ...stream.errors import RecordingError
+from ..config import ConfigError, load_settings
+from ..plan import ReplayRequest
+from ..purge import Found, delete, has_expired, sessions_in
+from ..recorder import Recorder, RecordOptions
+from ..runner import replay
+from ..session_format import NAME_PATTERN
+from .options import (
+    AsrOption,
+    ConfigOption,
+    InjectOption,
+    InprocOption,
+    JsonOption,
+    SpeedOption,
+    WeightsOption,
+    parse_speed,
+)
+from .play import play
+
+EXIT_UNREAD: Final = 1
+
+
+def record_command(
+    file: Annotated[Path, typer.Argument(help="Any audio or video file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New session file, .mcap.")],
+    json_path: JsonOption = None,
+    media: Annotated[
+        bool,
+        typer.Option(
+            "--media/--features-only",
+            help="Put the media themselves into the session; by default only features go in.",
+        ),
+    ] = False,
+    participant: Annotated[str, typer.Option(help="Name or pseudonym of who is seen.")] = "p1",
+    purpose: Annotated[str, typer.Option(help="What the recording is for.")] = "",
+    consent: Annotated[str, typer.Option(help="Identifier of the participant's consent.")] = "",
+    retention_days: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="Days after which tacit purge --expired deletes it."),
+    ] = None,
+    inject: InjectOption = "",
+    speed: SpeedOption = "max",
+    inproc: InprocOption = False,
+    asr: AsrOption = None,
+    weights: WeightsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    r"""Read a recording and keep the session: features, sensor health, words and results.
+
+    The file is whole after every record, whatever stops the program, and gives the same results
+    again: see tacit replay and tacit verify-replay.
+
+    \b
+    tacit record talk.mp4 -o talk.mcap
+    tacit record talk.mp4 -o talk.mcap --media --purpose "study 7" --retention-days 90
+    """
+    if re.fullmatch(NAME_PATTERN, participant) is None:
+        raise ConfigError(f"--participant {participant}: letters, digits, dot, dash and underscore")
+    pace = parse_speed(speed)
+    settings = load_settings(config, {"asr": asr, "weights": weights})
+    request = ReplayRequest(file, settings, inject, pace, inproc, participant)
+    options = RecordOptions(out, purpose, consent, retention_days, media, patient=pace is None)
+    _record(request, options, json_path)
+
+
+def purge_command(
+    folder: Annotated[Path, typer.Argument(help="Folder with sessions; those below it count.")],
+    participant: Annotated[
+        str | None, typer.Option(help="Delete all sessions of this participant.")
+    ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Delete sessions past their --retention-days.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    r"""Delete recorded sessions, with copies of their media that Tacit put beside them.
+
+    Exports and reports made from them are files of their own: delete those yourself.
+
+    \b
+    tacit purge sessions --participant p7
+    tacit purge sessions --expired --yes
+    """
+    if (participant is None) == (not expired):
+        raise ConfigError("say which sessions: either --participant ID or --expired")
+    now = datetime.datetime.now(datetime.UTC)
+    chosen: list[Found] = []
+    unread = 0
+    for found in sessions_in(folder):
+        if found.facts is None:
+            unread += 1
+            typer.echo(f"not looked into: {found.problem}", err=True)
+        elif found.facts.participant == participant or (expired and has_expired(found.facts, now)):
+            chosen.append(found)
+            typer.echo(f"{found.path}  {found.facts.participant}  {found.facts.created_utc}")
+    if chosen and not yes:
+        typer.confirm(f"Delete {len(chosen)} session(s) for good?", abort=True)
+    for found in chosen:
+        delete(found)
+    typer.echo(f"{len(chosen)} session(s) deleted")
+    if unread:
+        raise typer.Exit(EXIT_UNREAD)
+
+
+def _record(request: ReplayRequest, options: RecordOptions, json_path: Path | None) -> None:
+    console = Console()
+    recorder = Recorder(options)
+    try:
+        console.print(_indicator(recorder), highlight=False, soft_wrap=True)
+        with replay(request, recorder) as session:
+            play(session, json_path)
+    finally:
+        recorder.close()
+        if not recorder.failure and options.path.exists():
+            console.print(
+                f"recording ended: {options.path}, {recorder.size / 1e6:.2f} MB", highlight=False
+            )
+    if recorder.failure:
+        raise RecordingError(f"recording stopped early: {recorder.failure}")
+
+
+def _indicator(recorder: Recorder) -> str:
+    kept = "features and media" if recorder.options.media else "features only, no media"
+    name = escape(str(recorder.options.path))
+    return f"[bold red]● RECORDING[/] to {name} ({kept})"
