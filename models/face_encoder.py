@@ -210,6 +210,10 @@ class FaceReader:
             outline=face.points[list(_OVAL), :2].copy(),
         )
 
+    def restart(self) -> None:
+        """Begin another stream: what was seen before no longer counts."""
+        self._mesh.restart()
+
     def close(self) -> None:
         """Free the mesh; the object cannot be used afterwards."""
         self._mesh.close()

@@ -76,6 +76,9 @@ class _Backend(Protocol):
     def detect(self, image_rgb: Image, t_ns: int) -> list[Any]:
         """Landmark lists of all faces, each with normalised x, y, z per point."""
 
+    def restart(self) -> None:
+        """Forget what was seen: the next image is the first of another stream."""
+
     def close(self) -> None:
         """Free the native graph."""
 
@@ -98,6 +101,9 @@ class _Bundled:
             found = self._mesh.process(image_rgb).multi_face_landmarks
         return [face.landmark for face in found or ()]
 
+    def restart(self) -> None:
+        self._mesh.reset()
+
     def close(self) -> None:
         self._mesh.close()
 
@@ -110,14 +116,14 @@ class _Tasks:
 
         mode = vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO
         try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
-                    running_mode=mode,
-                    num_faces=max_faces,
-                    min_face_detection_confidence=confidence,
-                )
+            options = vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+                running_mode=mode,
+                num_faces=max_faces,
+                min_face_detection_confidence=confidence,
             )
+            self._open = lambda: vision.FaceLandmarker.create_from_options(options)
+            self._landmarker = self._open()
         except OSError as exc:
             raise ModelError(f"{path}: cannot be read ({exc.strerror})") from exc
         except (RuntimeError, ValueError) as exc:
@@ -135,6 +141,13 @@ class _Tasks:
         # The graph aborts on a time that does not grow; equal or late frames get the next ms.
         self._last_ms = max(t_ns // NS_PER_MS, self._last_ms + 1)
         return list(self._landmarker.detect_for_video(image, self._last_ms).face_landmarks)
+
+    def restart(self) -> None:
+        # The graph knows no reset, and its smoothing depends on times that only grow.
+        self._landmarker.close()
+        with _quiet():
+            self._landmarker = self._open()
+        self._last_ms = -1
 
     def close(self) -> None:
         self._landmarker.close()
@@ -207,6 +220,11 @@ class FaceMesh:
         found = _landmarks(self._closer, wider.astype(np.uint8, copy=False), t_ns)
         shift = np.array([border, border, 0], dtype=np.float32)
         return [FaceLandmarks(face.points - shift) for face in found]
+
+    def restart(self) -> None:
+        """Begin another stream: no track of a face goes on from the last one."""
+        for backend in (self._first, self._closer):
+            backend.restart()
 
     def close(self) -> None:
         """Free the native graphs; the object cannot be used afterwards."""

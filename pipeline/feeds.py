@@ -1,7 +1,7 @@
 """Where a session's packets come from: stages in this process, or workers over the bus."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -79,10 +79,17 @@ class InlineFeed:
     Args:
         jobs: per modality.
         speed: session seconds per second; None for as fast as possible.
+        build: makes a stage; None to load its models anew.
     """
 
-    def __init__(self, jobs: Mapping[Modality, Job], speed: float | None = None) -> None:
+    def __init__(
+        self,
+        jobs: Mapping[Modality, Job],
+        speed: float | None = None,
+        build: Callable[[Modality, Job], Stage] | None = None,
+    ) -> None:
         self._jobs = jobs
+        self._build = build or build_stage
         self._speed = speed
         self._anchor_ns = 0
         self._stages: dict[Modality, Stage] = {}
@@ -94,7 +101,7 @@ class InlineFeed:
     def ready(self) -> None:
         """Load all models."""
         for modality, job in self._jobs.items():
-            self._stages[modality] = build_stage(modality, job)
+            self._stages[modality] = self._build(modality, job)
 
     def begin(self) -> None:
         """Open the recording."""

@@ -2,19 +2,23 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..models.features import MODALITIES, FeatureWindow, Modality, Prediction
 from ..stream.bus import BusReceiver, BusSender
 from ..stream.packet import NS_PER_S
+from .config import Settings
 from .feeds import READY_NS, StartError
 from .job import Go, Job
 from .messages import message_to_prediction, window_to_message
 from .stages.build import build_recognizer
 from .supervisor import Death, RestartRule, Supervised, WorkerProcess
+
+if TYPE_CHECKING:
+    from ..models.recognizer import Recognizer
 
 MAX_IN_FLIGHT: Final = 8
 
@@ -65,10 +69,12 @@ class InlinePredictor:
 
     Args:
         job: settings name the weights.
+        build: gives the recognizer; None to load it anew.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, build: Callable[[Settings], "Recognizer"] | None = None) -> None:
         self._job = job
+        self._build = build or build_recognizer
         self._done: list[tuple[int, Prediction, int]] = []
 
     def launch(self) -> None:
@@ -76,7 +82,7 @@ class InlinePredictor:
 
     def ready(self) -> ModelIdentity:
         """Load the recognizer."""
-        self._recognizer = build_recognizer(self._job.settings)
+        self._recognizer = self._build(self._job.settings)
         return ModelIdentity(
             self._recognizer.model_id,
             self._recognizer.sha256,

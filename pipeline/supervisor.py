@@ -121,12 +121,7 @@ class WorkerProcess:
 
     def last_words(self) -> str:
         """Last line of its log, or an empty string."""
-        try:
-            tail = self._log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
-        except OSError:
-            return ""
-        lines = [line.strip() for line in tail.splitlines() if line.strip()]
-        return lines[-1] if lines else ""
+        return last_line(self._log)
 
     def close(self, patience_s: float = 1.0) -> None:
         """End it: end-of-file and SIGTERM first, SIGKILL when it does not listen."""
@@ -143,6 +138,16 @@ class WorkerProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def last_line(log: Path) -> str:
+    """Last line of a log that says something, or an empty string."""
+    try:
+        tail = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def describe_exit(code: int) -> str:

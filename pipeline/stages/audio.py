@@ -22,15 +22,16 @@ class AudioStage:
 
     Args:
         job: what to read and with which weights.
+        encoder: loaded weights, when several stages share them; None to load them.
 
     Raises:
         ModelError: weights are missing, damaged or unfit.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, encoder: StreamingAudioEncoder | None = None) -> None:
         torch.set_num_threads(job.settings.threads)
         self._job = job
-        self._encoder = StreamingAudioEncoder.load(job.settings.weights / "audio")
+        self._encoder = encoder or StreamingAudioEncoder.load(job.settings.weights / "audio")
         self._checker = AudioChecker()
 
     def packets(self, go: Go) -> Iterator[Packet]:

@@ -8,6 +8,7 @@ import torch
 from ...models.face_encoder import FaceReader, FaceReading
 from ...stream.mediafile import video_packets
 from ...stream.packet import NS_PER_S, Packet
+from ..config import Settings
 from ..inject import damage, parse_injections
 from ..job import Go, Job
 from ..quality import QualityFlag, VideoChecker
@@ -20,17 +21,18 @@ class FaceStage:
 
     Args:
         job: what to read and with which weights.
+        reader: one that is loaded and has not seen anything yet; None to load one.
 
     Raises:
         ModelError: weights are missing, damaged or unfit.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, reader: FaceReader | None = None) -> None:
         settings = job.settings
         torch.set_num_threads(settings.threads)
         self._job = job
         self._period_ns = round(NS_PER_S / settings.face.max_hz)
-        self._reader = FaceReader.load(settings.weights / "face", settings.face.landmarker)
+        self._reader = reader or open_reader(settings)
         self._checker = VideoChecker()
 
     def packets(self, go: Go) -> Iterator[Packet]:
@@ -67,6 +69,15 @@ class FaceStage:
                 span_ns,
             )
         yield emitter.end(end_ns)
+
+
+def open_reader(settings: Settings) -> FaceReader:
+    """Load what reads pictures.
+
+    Raises:
+        ModelError: weights are missing, damaged or unfit.
+    """
+    return FaceReader.load(settings.weights / "face", settings.face.landmarker)
 
 
 def _face_flags(reading: FaceReading) -> frozenset[QualityFlag]:

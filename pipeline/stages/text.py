@@ -1,6 +1,7 @@
 """Text stage: sound in, words with their times and an embedding per phrase out."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from ...models.text_encoder import TextEncoder
 from ...models.text_timeline import TextTimeline
-from ...models.transcriber import Transcriber, Transcript
+from ...models.transcriber import SpeechModel, Transcriber, Transcript
 from ...models.transcriber_weights import load_whisper
 from ...models.voice_activity import VoiceActivity
 from ...stream.mediafile import audio_packets
@@ -20,23 +21,51 @@ from .emitter import Emitter
 BOUND_BLOCKS = 5
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TextModels:
+    """Everything a text stage needs that holds no stream.
+
+    Attributes:
+        encoder: phrases to vectors.
+        whisper: speech to words.
+        voice: tells speech from the rest.
+    """
+
+    encoder: TextEncoder
+    whisper: SpeechModel
+    voice: VoiceActivity
+
+
+def load_text(job: Job) -> TextModels:
+    """Load the weights of a text stage.
+
+    Raises:
+        ModelError: weights are missing, damaged or unfit.
+    """
+    return TextModels(
+        TextEncoder.load(job.settings.weights / "text"),
+        load_whisper(str(job.asr), threads=job.settings.threads),
+        VoiceActivity.load(),
+    )
+
+
 class TextStage:
     """Transcribes the sound of a recording.
 
     Args:
         job: what to read, with which weights; `job.asr` is the folder of the Whisper weights.
+        models: loaded weights, when several stages share them; None to load them.
 
     Raises:
         ModelError: weights are missing, damaged or unfit.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, models: TextModels | None = None) -> None:
         torch.set_num_threads(job.settings.threads)
         self._job = job
-        encoder = TextEncoder.load(job.settings.weights / "text")
-        self._timeline = TextTimeline(encoder, job.participant)
-        model = load_whisper(str(job.asr), threads=job.settings.threads)
-        self._transcriber = Transcriber(model, VoiceActivity.load())
+        models = models or load_text(job)
+        self._timeline = TextTimeline(models.encoder, job.participant)
+        self._transcriber = Transcriber(models.whisper, models.voice)
 
     def packets(self, go: Go) -> Iterator[Packet]:
         """A transcript whenever words settle, and every 100 ms how far the sound has been heard."""

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,6 +73,20 @@ def test_video_mode_tracks_and_ignores_times_that_do_not_grow(portrait: Image) -
     with FaceMesh() as mesh:
         for t_ns in (0, 40_000_000, 40_000_000, 10, 80_000_000):
             assert len(mesh.find(portrait, t_ns)) == 1
+
+
+def test_after_a_restart_nothing_of_the_last_stream_counts(portrait: Image) -> None:
+    def points(mesh: FaceMesh, shift: int) -> list[Any]:
+        images = [np.roll(portrait, shift + 3 * k, axis=1) for k in range(3)]
+        return [one(mesh, image).points.tolist() for image in images]
+
+    with FaceMesh() as mesh:
+        alone = points(mesh, 0)
+        # A track that goes on would make the second reading differ.
+        assert points(mesh, 0) != alone
+        points(mesh, 40)
+        mesh.restart()
+        assert points(mesh, 0) == alone
 
 
 def test_same_images_give_the_same_bytes(portrait: Image) -> None:
