@@ -1,8 +1,10 @@
 import json
 import os
 import resource
+import signal
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,17 +17,18 @@ def event(message: str) -> ErrorEvent:
     return ErrorEvent(session_id="s", seq=0, t_ms=0, code="test", message=message, fatal=False)
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 1000 bytes, as on a full disk."""
-    import signal
-
+    """No file may grow beyond 1000 bytes, as on a full disk; only for a moment, since it holds
+    for the whole process."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_each_event_is_a_line_at_once_and_only_the_owner_can_read_it(tmp_path: Path) -> None:
@@ -38,13 +41,13 @@ def test_each_event_is_a_line_at_once_and_only_the_owner_can_read_it(tmp_path: P
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
-def test_a_full_disk_leaves_whole_lines(tmp_path: Path, small_files: None) -> None:
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     sink = JsonlSink(path)
     big = event("x" * 300)
     sink.write(big)
     sink.write(big)
-    with pytest.raises(SinkError, match=r"events\.jsonl: disk full"):
+    with pytest.raises(SinkError, match=r"events\.jsonl: disk full"), small_files():
         sink.write(big)
     sink.close()
     text = path.read_text()
