@@ -13,8 +13,10 @@ from rich.table import Table
 
 from ..models.errors import ModelError
 from ..stream.errors import StreamError
+from .annotations import AnnotationError
 from .batch.inputs import BatchError
 from .bench import bench_replay
+from .commands.annotations import annotations_app
 from .commands.batch import batch_command
 from .commands.export import export_command
 from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
@@ -49,11 +51,13 @@ app.command("verify-replay")(verify_replay_command)
 app.command("purge")(purge_command)
 app.command("batch")(batch_command)
 app.command("export")(export_command)
+app.add_typer(annotations_app, name="annotations")
 
 SAMPLE: Final = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
 EXIT_BAD_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
 MISTAKES: Final = (
+    AnnotationError,
     BatchError,
     ConfigError,
     ExportError,
