@@ -108,6 +108,12 @@ def read_verified(folder: Path, kind: str) -> tuple[bytes, Manifest]:
     return weights, manifest
 
 
+def combined_hash(parts: Mapping[str, str]) -> str:
+    """One SHA-256 over the hashes of several checkpoints, whatever their order."""
+    lines = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(parts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def render_card(manifest: Manifest, weight_bytes: int) -> str:
     """Model card in Markdown, made from the manifest alone so that the two cannot disagree."""
     metrics = "\n".join(f"| {k} | {v:.4f} |" for k, v in sorted(manifest.metrics.items()))

@@ -5,7 +5,6 @@ alone. The batch never has another layout, so a window gives the same bytes what
 and whoever else is in the session.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from .errors import CheckpointError, ModelError
 from .features import MODALITIES, Bool, FeatureWindow, Float32, Modality, Prediction, Source
 from .fusion import Fusion, FusionConfig
 from .labels import EMOTIONS
-from .manifest import Manifest, read_manifest
+from .manifest import Manifest, combined_hash, read_manifest
 from .valence_arousal import derive
 
 KIND: Final = "fusion"
@@ -243,9 +242,3 @@ def encoder_hashes(folder: Path) -> dict[str, str]:
         for name in MODALITIES
         if (folder / name / "manifest.json").exists()
     }
-
-
-def combined_hash(parts: Mapping[str, str]) -> str:
-    """One SHA-256 over the hashes of several checkpoints, whatever their order."""
-    lines = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(parts.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()

@@ -23,6 +23,7 @@ from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
 from .commands.play import play
 from .commands.record import purge_command, record_command
 from .commands.replay import replay_command, verify_replay_command
+from .commands.report import report_command
 from .config import ConfigError, load_settings
 from .doctor import CHECKPOINTS, examine, summary
 from .export.replacing import ExportError
@@ -30,6 +31,7 @@ from .feeds import StartError
 from .inject import InjectError
 from .plan import ReplayRequest
 from .pull import PullError, pull
+from .report.errors import ReportError
 from .runner import replay
 from .sessions import SessionError
 from .sinks import SinkError
@@ -51,6 +53,7 @@ app.command("verify-replay")(verify_replay_command)
 app.command("purge")(purge_command)
 app.command("batch")(batch_command)
 app.command("export")(export_command)
+app.command("report")(report_command)
 app.add_typer(annotations_app, name="annotations")
 
 SAMPLE: Final = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
@@ -64,6 +67,7 @@ MISTAKES: Final = (
     InjectError,
     ModelError,
     PullError,
+    ReportError,
     SessionError,
     SinkError,
     StartError,

@@ -18,7 +18,8 @@ from tacit.models.features import (
     Prediction,
 )
 from tacit.models.fusion import Fusion, FusionConfig
-from tacit.models.recognizer import Recognizer, combined_hash
+from tacit.models.manifest import combined_hash
+from tacit.models.recognizer import Recognizer
 
 DIMS: dict[Modality, int] = {"audio": 5, "face": 6, "text": 4}
 CONFIG = FusionConfig(DIMS, bins=3, width=8, layers=1, heads=2)

@@ -1,0 +1,1 @@
+"""Finished sessions for people: one page to look at, and figures for papers."""
