@@ -42,11 +42,17 @@ def read_facts(path: Path) -> SessionFacts:
     Raises:
         RecordingError: it cannot be read, or says nothing.
     """
-    return facts_in(path, iter(RecordingReader(path)))
+    reader = RecordingReader(path)
+    return facts_in(path, reader, iter(reader))
 
 
-def facts_in(path: Path, records: Iterator[Record]) -> SessionFacts:
+def facts_in(path: Path, reader: RecordingReader, records: Iterator[Record]) -> SessionFacts:
     """Read records up to the facts of the session.
+
+    Args:
+        path: the file.
+        reader: of the file.
+        records: of the reader, from the first one.
 
     Raises:
         RecordingError: there are none.
@@ -59,7 +65,8 @@ def facts_in(path: Path, records: Iterator[Record]) -> SessionFacts:
                 raise RecordingError(f"{path}: {exc}") from exc
         if isinstance(record, Entry):
             break
-    raise RecordingError(f"{path}: no recorded session of Tacit, or cut before its first data")
+    why = f": {reader.tail.problem}" if reader.tail.problem else ""
+    raise RecordingError(f"{path}: holds no recorded session of Tacit{why}")
 
 
 class RecordedSession:
@@ -85,7 +92,7 @@ class RecordedSession:
         self._path = path
         self._reader = RecordingReader(path)
         self._records = iter(self._reader)
-        self.facts: Final = facts_in(path, self._records)
+        self.facts: Final = facts_in(path, self._reader, self._records)
         self.duration_ms: Final = self.facts.duration_ms
         self.recorded: MutableSequence[AnyEvent] | None = None
         """Set it, and it takes the events in the file as they are passed by."""

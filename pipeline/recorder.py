@@ -95,6 +95,8 @@ class Recorder:
         self._thread.put(lambda writer: writer.facts(texts))
         if media is not None and facts.media_enclosed:
             self._thread.put(lambda writer: writer.enclose(_enclosed(media)))
+        # Whatever becomes of the rest, whose session this is stays certain.
+        self._thread.put(lambda writer: writer.checkpoint())
 
     def accepted(self, packet: Packet) -> None:
         """A packet came."""

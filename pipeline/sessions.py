@@ -86,7 +86,7 @@ def load_session(path: Path) -> SessionData:
 def _load_recording(path: Path) -> SessionData:
     reader = RecordingReader(path)
     records = iter(reader)
-    facts = facts_in(path, records)
+    facts = facts_in(path, reader, records)
     events: list[AnyEvent] = []
     media: Path | None = None
     for record in records:
