@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +122,7 @@ class _Tasks:
                 num_faces=max_faces,
                 min_face_detection_confidence=confidence,
             )
-            self._open = lambda: vision.FaceLandmarker.create_from_options(options)
+            self._open: Callable[[], Any] = lambda: vision.FaceLandmarker.create_from_options(options)
             self._landmarker = self._open()
         except OSError as exc:
             raise ModelError(f"{path}: cannot be read ({exc.strerror})") from exc

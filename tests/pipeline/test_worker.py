@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tacit.pipeline.config import Settings
+from tacit.pipeline.job import Go, Job
+from tacit.pipeline.worker import EXIT_FAILED
+from tacit.stream.bus import BusReceiver
+from tacit.stream.endpoints import bus_place
+from tacit.stream.wire import message_to_packet
+
+pytestmark = pytest.mark.process
+
+
+def start(name: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tacit.pipeline.worker", name],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def tell(worker: "subprocess.Popen[bytes]", order: Job | Go) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write(order.model_dump_json().encode() + b"\n")
+    worker.stdin.flush()
+
+
+def test_a_worker_without_its_weights_says_so_and_ends(sample: Path, tmp_path: Path) -> None:
+    with bus_place() as place:
+        job = Job(
+            settings=Settings(weights=tmp_path), media=sample, publish=place.endpoint("audio")
+        )
+        worker = start("audio")
+        tell(worker, job)
+        _, words = worker.communicate(timeout=50)
+    assert worker.returncode == EXIT_FAILED
+    assert b"no checkpoint here" in words
+    assert b"Traceback" not in words
+
+
+def test_a_worker_reads_its_stream_and_ends_with_its_parent(sample: Path) -> None:
+    with bus_place() as place, BusReceiver(place.endpoint("audio"), bind=True) as receiver:
+        worker = start("audio")
+        tell(worker, Job(settings=Settings(), media=sample, publish=place.endpoint("audio")))
+        ready = receiver.receive(50)
+        assert ready is not None
+        assert ready.kind == "ready"
+        tell(worker, Go(start_ns=11_500_000_000))
+        kinds = []
+        while "end" not in kinds:
+            message = receiver.receive(20)
+            assert message is not None
+            kinds.append(message_to_packet(message).kind)
+        assert kinds.count("feature") >= 25
+        assert worker.stdin is not None
+        assert worker.stderr is not None
+        began = time.monotonic()
+        worker.stdin.close()
+        assert worker.wait(20) == 0
+        assert time.monotonic() - began < 10
+        worker.stderr.close()
