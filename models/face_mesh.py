@@ -122,7 +122,8 @@ class _Tasks:
                 num_faces=max_faces,
                 min_face_detection_confidence=confidence,
             )
-            self._open: Callable[[], Any] = lambda: vision.FaceLandmarker.create_from_options(options)
+            create: Any = vision.FaceLandmarker.create_from_options
+            self._open: Callable[[], Any] = lambda: create(options)
             self._landmarker = self._open()
         except OSError as exc:
             raise ModelError(f"{path}: cannot be read ({exc.strerror})") from exc

@@ -82,11 +82,11 @@ def timeline_figure(person: Participant, hop_ms: int) -> "Figure":
     for index, (name, ax) in enumerate(zip(EMOTIONS, axes, strict=False)):
         _draw_emotion(ax, person.results, index, t)
         _label(ax, name, COLOURS[name])
-    for name, ax in zip(("valence", "arousal"), axes[len(EMOTIONS) :], strict=False):
+    for scale, ax in zip(("valence", "arousal"), axes[len(EMOTIONS) :], strict=False):
         ax.axhline(0, color="0.85", linewidth=0.6)
-        ax.plot(t, _pair([_number(getattr(r.fused, name)) for r in person.results]), "k", lw=1.1)
+        ax.plot(t, _pair([_number(getattr(r.fused, scale)) for r in person.results]), "k", lw=1.1)
         ax.set(ylim=(-1.05, 1.05), yticks=(-1, 1), yticklabels=("−1", "+1"))
-        _label(ax, name, "black")
+        _label(ax, scale, "black")
     _draw_sensors(axes[-1], person.results, hop_ms)
     for ax in axes[:-1]:
         _shade_abstained(ax, person.results, hop_ms)
@@ -145,7 +145,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
     if path.suffix.lower() not in FORMATS:
         raise ReportError(f"{path}: figures are written as {', '.join(FORMATS)}")
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-    style = {"svg.hashsalt": "tacit", "svg.fonttype": "none", "pdf.fonttype": 42}
+    style: Any = {"svg.hashsalt": "tacit", "svg.fonttype": "none", "pdf.fonttype": 42}
     try:
         with matplotlib.rc_context(style):
             figure.savefig(path, dpi=300, metadata=metadata)
