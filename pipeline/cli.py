@@ -158,7 +158,8 @@ def main() -> None:
     """Entry point: one line for every mistake of the user's, no traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
+        # Without standalone mode, the status of typer.Exit is returned.
+        status = app(standalone_mode=False)
     except MISTAKES as exc:
         _fail(str(exc))
     except typer.Exit as exc:
@@ -170,6 +171,8 @@ def main() -> None:
         if type(exc).__module__.split(".")[0] not in ("click", "typer"):
             raise
         _fail(_usage(exc))
+    if isinstance(status, int):
+        sys.exit(status)
 
 
 def _interrupt(number: int, frame: object) -> None:

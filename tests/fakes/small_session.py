@@ -92,14 +92,20 @@ def answered(intake: Intake, jobs: Jobs) -> list[Event]:
     return intake.journal.flush()
 
 
+def play(feed: Iterable[Packet], tap: Tap | None = None) -> Iterator[Event]:
+    """The events of a session of packets, as they become certain."""
+    intake = Intake(SETUP, IDENTITY, tap)
+    yield intake.ready
+    yield from intake.journal.flush()
+    for packet in feed:
+        yield from answered(intake, intake.accept(packet))
+    yield from answered(intake, intake.finish())
+    yield from intake.close("end")
+
+
 def run(feed: Iterable[Packet], tap: Tap | None = None) -> list[Event]:
     """All events of a session of packets."""
-    intake = Intake(SETUP, IDENTITY, tap)
-    events = [intake.ready, *intake.journal.flush()]
-    for packet in feed:
-        events += answered(intake, intake.accept(packet))
-    events += answered(intake, intake.finish())
-    return events + intake.close("end")
+    return list(play(feed, tap))
 
 
 def facts(**changes: object) -> SessionFacts:
@@ -124,9 +130,10 @@ def record_small(path: Path, seconds: float = 4.0, **changes: object) -> list[Ev
     """Record a session; its events."""
     recorder = Recorder(RecordOptions(path))
     recorder.begin(facts(**changes), None)
-    events = run(packets(seconds), recorder)
-    for event in events:
+    events = []
+    for event in play(packets(seconds), recorder):
         recorder.event(event)
+        events.append(event)
     recorder.close()
     assert recorder.failure == ""
     return events

@@ -30,10 +30,9 @@ def test_a_whole_session_is_the_same_again(small: tuple[Path, int]) -> None:
 def test_a_cut_session_is_compared_as_far_as_it_goes(
     small: tuple[Path, int], tmp_path: Path
 ) -> None:
-    # Events are at the file's end here, so nearly all of it must be there to compare some.
     content = small[0].read_bytes()
     cut = tmp_path / "cut.mcap"
-    cut.write_bytes(content[: content.rindex(b'"type":"measurement.result"')])
+    cut.write_bytes(content[: len(content) // 2])
     verdict = verdict_on(cut)
     assert verdict.good
     assert 3 < verdict.equal < small[1]
