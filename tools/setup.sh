@@ -84,6 +84,9 @@ missing_test_programs() {
     for program in ffmpeg espeak-ng; do
         command -v "$program" >/dev/null 2>&1 || package_for "$program"
     done
+    # Ubuntu's package of this name is a stub that asks for a snap; there the tests are skipped.
+    command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+        grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null || [ "$(package_system)" = brew ] || package_for chromium
 }
 
 if [ "${1:-}" = --tests ]; then

@@ -136,7 +136,7 @@
   }
 
   function timelineLayout(person, range) {
-    const sensors = .13, gap = .012, height = (1 - sensors - gap * (ROWS.length + 1)) / ROWS.length;
+    const sensors = .13, gap = .021, height = (1 - sensors - gap * (ROWS.length + 1)) / ROWS.length;
     const small = narrow && !printing, layout = shared(small ? { l: 66, r: 22, t: 8, b: 36 } : { l: 84, r: 34, t: 8, b: 36 });
     const ticks = [[null, 1000, "%-M:%S.%L"], [1000, 3.6e6, session.end_ms >= 3.6e6 ? "%-H:%M:%S" : "%-M:%S"], [3.6e6, null, "%-H:%M"]];
     Object.assign(layout, { dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom", hovermode: "closest", barmode: "overlay", clickanywhere: true, annotations: [] });
@@ -150,7 +150,7 @@
       };
       layout.annotations.push({ text: name, xref: "paper", yref: "paper", x: 0, xshift: -8, xanchor: "right", y: top - height / 2, yanchor: "middle", showarrow: false, font: { color: colour(name), size: small ? 11 : 13 } });
     });
-    layout["yaxis" + (ROWS.length + 1)] = { domain: [0, sensors], type: "category", categoryarray: Object.values(SENSORS).reverse(), categoryorder: "array", range: [-.5, 2.5], fixedrange: true, tickfont: { size: small ? 11 : 13 }, showgrid: false, zeroline: false };
+    layout["yaxis" + (ROWS.length + 1)] = { domain: [0, sensors], type: "category", categoryarray: Object.values(SENSORS).reverse(), categoryorder: "array", range: [-.5, 2.5], fixedrange: true, ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)", tickfont: { size: small ? 11 : 13 }, showgrid: false, zeroline: false };
     const path = abstained(person, sensors + gap * 2);
     if (path) layout.shapes = [{ type: "path", path, xref: "x", yref: "paper", layer: "below", fillcolor: colour("shade"), line: { width: 0 } }];
     return layout;
@@ -179,7 +179,7 @@
     Plotly.react(plane, [
       { x, y, mode: "lines", line: { color: translucent(colour("quiet"), .35), width: 1 }, hoverinfo: "skip" },
       { x, y, customdata: t.map(clockText), mode: "markers", hovertemplate: "%{customdata}<br>valence %{x:.2f}<br>arousal %{y:.2f}<extra></extra>",
-        marker: { color: t, colorscale: "Cividis", reversescale: true, cmin: 0, cmax: session.end_ms, size: known.length > 300 ? 5 : 8, opacity: .9, line: { color: colour("quiet"), width: .5 },
+        marker: { color: t, colorscale: [[0, colour("happiness")], [.5, colour("fear")], [1, colour("sadness")]], cmin: 0, cmax: session.end_ms, size: known.length > 300 ? 5 : 8, opacity: .9, line: { color: colour("quiet"), width: .5 },
           colorbar: { thickness: 10, len: .9, outlinewidth: 0, tickvals: [0, session.end_ms / 2, session.end_ms], ticktext: [0, session.end_ms / 2, session.end_ms].map(ms => clockText(ms).replace(/\.\d$/, "")), title: { text: "time", side: "top" } } } },
       { x: [], y: [], mode: "markers", marker: { size: 15, color: "rgba(0,0,0,0)", line: { color: colour("accent"), width: 2.5 } }, hoverinfo: "skip" },
     ], layout, { ...options, displayModeBar: false });
