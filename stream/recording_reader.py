@@ -80,13 +80,7 @@ class RecordingReader:
         self._topics: dict[int, Channel] = {}
         self._crc = 0
         self._position = 0
-        try:
-            self._size = path.stat().st_size
-            self._file: IO[bytes] = path.open("rb", buffering=_BUFFER_BYTES)
-        except OSError as exc:
-            raise RecordingError(f"{path}: cannot be read: {exc.strerror}") from exc
-        if self._take(len(MCAP0_MAGIC)) != MCAP0_MAGIC:
-            self._file.close()
+        if not is_recording(path):
             raise RecordingError(f"{path}: not an MCAP file")
 
     def __iter__(self) -> Iterator[Record]:
@@ -95,7 +89,8 @@ class RecordingReader:
         Raises:
             RecordingError: the disk fails while reading.
         """
-        with self._file:
+        with self._opened() as self._file:
+            self._take(len(MCAP0_MAGIC))
             unconfirmed: list[Record] = []
             confirmed = self._position
             try:
@@ -120,6 +115,13 @@ class RecordingReader:
             else:
                 yield from unconfirmed
                 self.tail = Tail(True, 0, "")
+
+    def _opened(self) -> IO[bytes]:
+        try:
+            self._size = self._path.stat().st_size
+            return self._path.open("rb", buffering=_BUFFER_BYTES)
+        except OSError as exc:
+            raise RecordingError(f"{self._path}: cannot be read: {exc.strerror}") from exc
 
     def _frame(self) -> tuple[int, bytes]:
         prefix = self._take(_PREFIX.size)
