@@ -146,8 +146,7 @@ class _Tasks:
     def restart(self) -> None:
         # The graph knows no reset, and its smoothing depends on times that only grow.
         self._landmarker.close()
-        with _quiet():
-            self._landmarker = self._open()
+        self._landmarker = self._open()
         self._last_ms = -1
 
     def close(self) -> None:
@@ -224,8 +223,10 @@ class FaceMesh:
 
     def restart(self) -> None:
         """Begin another stream: no track of a face goes on from the last one."""
-        for backend in (self._first, self._closer):
-            backend.restart()
+        with _quiet():
+            for backend in (self._first, self._closer):
+                backend.restart()
+        self._seen_face = False
 
     def close(self) -> None:
         """Free the native graphs; the object cannot be used afterwards."""
