@@ -109,7 +109,7 @@ def render(session: SessionData, out: Path, options: ReportOptions) -> str:
         hop_ms=hop_ms(session),
         people=[_person(person) for person in people],
         emotions=EMOTIONS,
-        transcripts=[_spoken(line) for line in session.transcripts],
+        transcripts=[_spoken(t) for t in sorted(session.transcripts, key=lambda t: t.start_ms)],
         no_words=_no_words(session),
         notes=NOTES,
         model_line=_model_line(model, cards),
