@@ -18,6 +18,7 @@ from .batch.inputs import BatchError
 from .bench import bench_replay
 from .commands.annotations import annotations_app
 from .commands.batch import batch_command
+from .commands.bench import bench_recording_command
 from .commands.export import export_command
 from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
 from .commands.play import play
@@ -47,6 +48,7 @@ models_app = typer.Typer(help="The models that ship with Tacit.", no_args_is_hel
 app.add_typer(models_app, name="models")
 bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+bench_app.command("recording")(bench_recording_command)
 app.command("replay")(replay_command)
 app.command("record")(record_command)
 app.command("verify-replay")(verify_replay_command)

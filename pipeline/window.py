@@ -379,6 +379,8 @@ class Windower:
         reach_ns = max(config.grace_ns, config.text_grace_ns) + config.grid.window_ns
         revisable = -(-(self._now_ns - reach_ns) // config.hop_ns) - 1
         oldest = min(max(revisable, self._oldest), self._next)
+        if oldest == self._oldest:
+            return
         for index in range(self._oldest, oldest):
             self._revisions.pop(index, None)
         self._oldest = oldest

@@ -30,6 +30,7 @@ Part = bytes | bytearray | memoryview
 
 _PREFIX: Final = MAGIC + bytes([VERSION])
 _INT64: Final = 1 << 63
+_ALWAYS_GOOD: Final = frozenset({bool, float, type(None)})
 
 
 class Stamp(NamedTuple):
@@ -172,8 +173,11 @@ def _check_map(value: object, what: str, depth: int) -> None:
     if not isinstance(value, Mapping) or len(value) > limits.MAX_FIELD_ITEMS:
         raise WireError(f"{what} is not a map of at most {limits.MAX_FIELD_ITEMS} items")
     for key, item in value.items():
-        _check_name(key, f"a key of {what}"[:80])
-        _check_value(item, what, depth)
+        # Nearly every key and most values pass here; the slow road tells what is wrong.
+        if type(key) is not str or not 1 <= len(key) <= limits.MAX_NAME_CHARS:
+            _check_name(key, f"a key of {what}"[:80])
+        if type(item) not in _ALWAYS_GOOD or depth > limits.MAX_FIELD_DEPTH:
+            _check_value(item, what, depth)
 
 
 def _check_value(value: object, what: str, depth: int) -> None:
