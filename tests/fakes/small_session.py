@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,11 @@ def feature(modality: Modality, t_ns: int, seq: int, late_ns: int = 0) -> Packet
 
 
 def words(t_ns: int) -> Packet:
-    meta = {"final": True, "language": "en", "words": [["hello", t_ns, t_ns + NS_PER_S, 0.9]]}
+    meta: dict[str, Any] = {
+        "final": True,
+        "language": "en",
+        "words": [["hello", t_ns, t_ns + NS_PER_S, 0.9]],
+    }
     times = (t_ns, NS_PER_S, t_ns + NS_PER_S)
     return Packet("transcript", "text", "p1", "text", 0, 0, *times, meta=meta)
 

@@ -31,7 +31,11 @@ class Notebook:
         self.inputs.append(lambda intake: intake.failed(modality, reason))
 
     def noted(self, code: str, message: str) -> None:
-        self.inputs.append(lambda intake: intake.note(code, message) or [])
+        def note(intake: Intake) -> Jobs:
+            intake.note(code, message)
+            return []
+
+        self.inputs.append(note)
 
     def finished(self) -> None:
         self.inputs.append(lambda intake: intake.finish())

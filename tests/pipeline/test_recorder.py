@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -93,22 +94,24 @@ def test_facts_name_media_and_weights_by_hash(tmp_path: Path) -> None:
     for kind in ("audio", "face", "text", "fusion"):
         folder = tmp_path / "weights" / kind
         folder.mkdir(parents=True)
-        fields = {"kind": kind, "config": {}, "data": [], "licence": "", "split": "", "seed": 0}
+        fields: dict[str, Any] = {
+            "kind": kind,
+            "config": {},
+            "data": [],
+            "licence": "",
+            "split": "",
+            "seed": 0,
+        }
         manifest = {"format": 1, "metrics": {}, "sha256": kind * 2, **fields}
         (folder / "manifest.json").write_text(json.dumps(manifest))
     media = tmp_path / "clip.mp4"
     media.write_bytes(b"film")
     options = RecordOptions(tmp_path / "s.mcap", "study 7", "c-12", 90, media=True)
     found = made_facts(media, options, tmp_path / "weights")
-    fields = found.model_dump()
-    assert fields["weights"]["face"] == "faceface"
-    assert fields["media_sha256"] == hashlib.sha256(b"film").hexdigest()
-    assert (fields["purpose"], fields["consent"], fields["retention_days"]) == (
-        "study 7",
-        "c-12",
-        90,
-    )
-    assert (fields["media"], fields["media_bytes"], fields["duration_ms"]) == ("clip.mp4", 4, 4000)
+    assert found.weights["face"] == "faceface"
+    assert found.media_sha256 == hashlib.sha256(b"film").hexdigest()
+    assert (found.purpose, found.consent, found.retention_days) == ("study 7", "c-12", 90)
+    assert (found.media, found.media_bytes, found.duration_ms) == ("clip.mp4", 4, 4000)
     recorder = Recorder(options)
     recorder.begin(found, media)
     recorder.close()
