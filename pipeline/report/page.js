@@ -12,7 +12,7 @@
   const player = document.getElementById("player");
   const slider = document.getElementById("moment");
   const charts = [];
-  let printing = false, narrow = window.innerWidth < 760;
+  let sought = null, printing = false, narrow = window.innerWidth < 760;
 
   function clockText(ms) {
     const tenths = Math.round(ms / 100), minutes = Math.floor(tenths / 600), hours = Math.floor(minutes / 60);
@@ -270,6 +270,7 @@
     const to = see(Math.round(ms), 0, session.end_ms);
     slider.value = to;
     if (player && player.readyState > 0) player.currentTime = to / 1000;
+    else sought = to / 1000;
     show(to, follow);
   }
 
@@ -282,6 +283,7 @@
     const complain = () => { document.getElementById("player-problem").hidden = false; };
     player.addEventListener("error", complain);
     if (player.error) complain();
+    player.addEventListener("loadedmetadata", () => { if (sought !== null) player.currentTime = sought; });
     player.addEventListener("timeupdate", () => { if (!player.paused) { slider.value = player.currentTime * 1000; show(player.currentTime * 1000); } });
   }
 

@@ -90,6 +90,9 @@ def test_the_page_is_drawn_without_network_or_complaint(
 def test_a_word_a_time_and_the_chart_lead_to_their_moment(browser: Any, report: Path) -> None:
     with Visit(browser, report, viewport={"width": 1400, "height": 900}) as visit:
         page = visit.page
+        player = page.locator("#player")
+        page.click(".transcript li:nth-child(1) button")
+        sync_api.expect(player).to_have_js_property("currentTime", 2, timeout=PATIENCE_MS)
         page.click(".transcript li:nth-child(2) button")
         assert page.inner_text("#clock") == "0:12.0"
         assert "frozen" not in page.inner_text(".sensors-now")
@@ -100,7 +103,6 @@ def test_a_word_a_time_and_the_chart_lead_to_their_moment(browser: Any, report: 
         page.keyboard.press("ArrowRight")
         assert page.inner_text("#clock") == "0:12.5"
         assert "the picture was frozen" in page.inner_text(".sensors-now")
-        assert page.evaluate("Math.abs(document.querySelector('#player').currentTime - 12) < 1")
         box = page.locator(".timeline .nsewdrag").first.bounding_box()
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
         sync_api.expect(page.locator("#clock")).to_have_text(re.compile("^1:0"))
