@@ -70,7 +70,9 @@ class TextConfig:
 class TextNet(nn.Module):
     """Token ids (B, L) to a phrase vector (B, dim) and class scores (B, 7)."""
 
-    def __init__(self, config: TextConfig, dropout: float = 0.0, token_dropout: float = 0.0):
+    def __init__(
+        self, config: TextConfig, dropout: float = 0.0, token_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.token_dropout = token_dropout
         self.embedding = nn.Embedding(config.vocabulary, config.width, padding_idx=PAD)
@@ -109,7 +111,7 @@ class TextNet(nn.Module):
 class TextEncoder:
     """Turns phrases into vectors and probabilities; loads once, keeps no state between calls."""
 
-    def __init__(self, net: TextNet, tokenizer: Tokenizer, config: TextConfig):
+    def __init__(self, net: TextNet, tokenizer: Tokenizer, config: TextConfig) -> None:
         self._net = net.eval()
         self._tokenizer = tokenizer
         self.config = config

@@ -26,7 +26,7 @@ class PhraseEncoder(Protocol):
 class TextTimeline:
     """Turns the transcripts of one participant into feature frames."""
 
-    def __init__(self, encoder: PhraseEncoder, participant: str):
+    def __init__(self, encoder: PhraseEncoder, participant: str) -> None:
         self._encoder = encoder
         self._participant = participant
         self._segment = -1

@@ -139,7 +139,7 @@ class Transcriber:
         model: SpeechModel,
         voice: VoiceActivity,
         config: TranscriberConfig | None = None,
-    ):
+    ) -> None:
         self._model = model
         self._voice = voice
         self._config = config or TranscriberConfig()

@@ -66,7 +66,7 @@ class VoiceState:
 class VoiceActivity:
     """Probability of speech for each 32 ms hop of 16 kHz mono sound."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     @classmethod
@@ -155,7 +155,7 @@ class GateConfig:
 class SpeechGate:
     """Opens after enough speech and closes after enough silence, hop by hop."""
 
-    def __init__(self, config: GateConfig):
+    def __init__(self, config: GateConfig) -> None:
         self._config = config
         self.open = False
         self.onset_hops = 0

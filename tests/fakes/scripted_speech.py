@@ -39,7 +39,7 @@ def said(text: str, word_s: float = 0.25) -> list[SaidWord]:
 class ScriptedSpeech:
     """Answers the k-th call with the k-th reading, and the last one from then on."""
 
-    def __init__(self, *readings: str, language: str = "en"):
+    def __init__(self, *readings: str, language: str = "en") -> None:
         self._readings = readings or ("",)
         self._language = language
         self.heard: list[Float32] = []

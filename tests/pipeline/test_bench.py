@@ -13,6 +13,7 @@ def test_the_machine_is_named() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.timeout(240)
 def test_both_ways_of_running_are_measured(sample: Path) -> None:
     report = bench_replay(sample, Settings(asr="off"), repeats=1)
     assert set(report["results"]) == {"processes", "inline"}

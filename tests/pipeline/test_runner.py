@@ -108,7 +108,8 @@ def test_each_kind_of_damage_is_found(
     alarms = [h for h in health(found, modality) if 2000 <= h["t_ms"] <= 4000]
     assert (state, reason) in [(h["state"], h["reason"]) for h in alarms]
     assert next(h for h in alarms if h["state"] != "ok")["t_ms"] <= 2700
-    assert sources(found, modality)[3500] == "absent"
+    if reason != "clipped":  # what is not clipped between loud words is still measured
+        assert sources(found, modality)[3500] == "absent"
     assert health(found, modality)[-1]["state"] == "ok"
     assert health(found, modality)[-1]["t_ms"] <= 6000
 
