@@ -32,6 +32,9 @@ from .wording import NOTES, SENSORS, clock, duration, percent, reason_in_words
 MAX_EMBEDDED_BYTES: Final = 64 * 1024 * 1024
 """Most media that goes into a page; browsers are slow to open much more."""
 
+PRIVATE: Final = frozenset({"media_path", "session_id", "source"})
+"""Metadata that a page leaves out: folders of one's machine, and what it says elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
@@ -310,7 +313,7 @@ def _settings(session: SessionData) -> Iterator[tuple[str, str]]:
         for modality, start in sorted(ready.modalities.items()):
             why = f": {reason_in_words(start.reason)}" if start.reason else ""
             yield f"{SENSORS[modality].lower()} at the start", f"{start.state.value}{why}"
-    yield from sorted(session.metadata.items())
+    yield from sorted((k, v) for k, v in session.metadata.items() if k not in PRIVATE)
 
 
 def _signed(value: float | None) -> str:

@@ -92,6 +92,14 @@ def test_the_page_says_what_was_measured_and_that_it_is_expressed() -> None:
     assert "abab" in text  # the hash of the model
 
 
+def test_a_page_that_is_passed_on_names_no_folder_of_the_machine(tmp_path: Path) -> None:
+    session = typical()
+    facts = {"media_path": str(tmp_path / "talk.mp4"), "purpose": "research"}
+    text = " ".join(page(SessionData(session.path, session.events, facts, None)).texts)
+    assert "research" in text
+    assert str(tmp_path) not in text
+
+
 def test_words_can_be_pressed() -> None:
     found = page(long_session(20))
     assert ("span", "data-at", "2000") in found.attributes
