@@ -62,6 +62,7 @@ def bench_recording(media: Path, settings: Settings, minutes: float) -> dict[str
             "bytes_per_hour": round(size * 3600 / seconds),
             "recording_memory_growth_bytes": recorded["memory_growth_bytes"],
             "replay_times_real_time": round(seconds / replayed["took_s"], 1),
+            "replay_times_processor_time": round(seconds / replayed["processor_s"], 1),
             "replay_memory_growth_bytes": replayed["memory_growth_bytes"],
             "events": replayed["events"],
         },
@@ -76,6 +77,9 @@ def as_markdown(report: dict[str, Any]) -> str:
         "length of the session": f"{report['session_s'] / 60:.0f} min",
         "session file per hour, features only": _mb(found["bytes_per_hour"]),
         "replay from features": f"{found['replay_times_real_time']:.0f}x real time",
+        "the same, per second of processor time": (
+            f"{found['replay_times_processor_time']:.0f}x real time"
+        ),
         "growth of memory while recording": _mb(found["recording_memory_growth_bytes"]),
         "growth of memory while replaying": _mb(found["replay_memory_growth_bytes"]),
     }
@@ -161,15 +165,20 @@ def later(packet: Packet, by_ns: int) -> Packet:
 
 def _timed(session: Iterable[object]) -> dict[str, float]:
     before, count = 0, 0
-    began = time.perf_counter()
+    began, processor = time.perf_counter(), time.process_time()
     for count, _ in enumerate(session, 1):
         if count == 1:
-            began = time.perf_counter()
+            began, processor = time.perf_counter(), time.process_time()
         elif count == 30:
             before = resident_bytes()
-    took_s = time.perf_counter() - began
+    took_s, processor_s = time.perf_counter() - began, time.process_time() - processor
     growth = max(0, resident_bytes() - before) if before else 0
-    return {"took_s": took_s, "events": count, "memory_growth_bytes": growth}
+    return {
+        "took_s": took_s,
+        "processor_s": processor_s,
+        "events": count,
+        "memory_growth_bytes": growth,
+    }
 
 
 def resident_bytes() -> int:

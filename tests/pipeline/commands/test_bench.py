@@ -16,6 +16,7 @@ REPORT: dict[str, Any] = {
         "recording_memory_growth_bytes": 1_000_000,
         "replay_memory_growth_bytes": 2_000_000,
         "replay_times_real_time": 120.4,
+        "replay_times_processor_time": 121.0,
     },
     "machine": {"cores": 2, "processor": "x86_64", "python": "3.11.7", "date": "2026-01-01"},
 }
