@@ -58,7 +58,11 @@ class RayEngine:
         self._jobs = jobs
         # Short, because socket paths below it may have 107 bytes.
         self._folder = tempfile.TemporaryDirectory(prefix="tacit-", ignore_cleanup_errors=True)
-        self._ray = _started(jobs * recipe.settings.threads, self._folder.name)
+        try:
+            self._ray = _started(jobs * recipe.settings.threads, self._folder.name)
+        except BatchError:
+            self._folder.cleanup()
+            raise
         actor = self._ray.remote(num_cpus=recipe.settings.threads, max_restarts=0)
         self._actor = actor(ClusterReader)
         self._idle: list[Any] = []

@@ -14,7 +14,7 @@ from tacit.pipeline.batch.parts import part_path
 from tacit.pipeline.batch.recipe import Recipe, make_recipe
 from tacit.pipeline.config import Settings, load_settings
 
-pytestmark = [pytest.mark.media, pytest.mark.process]
+pytestmark = [pytest.mark.media, pytest.mark.process, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

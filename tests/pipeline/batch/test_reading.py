@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from tacit.models.errors import ModelError
@@ -28,7 +29,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> list[Batch
     """A face, a tone that comes after it, and grey pictures with another tone."""
     folder = tmp_path_factory.mktemp("media")
     with av.open(str(sample)) as container:
-        faces = [f.to_ndarray(format="bgr24") for f in islice(container.decode(video=0), 20)]
+        first = islice(container.decode(video=0), 20)
+        faces = [f.to_ndarray(format="bgr24").astype(np.uint8) for f in first]
     paths = [
         write_video(folder / "face.mp4", faces, [40 * k for k in range(len(faces))]),
         write_audio(folder / "tone.wav", tone(1.0, 16_000, 200.0)[None], 16_000),
