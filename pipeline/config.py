@@ -61,7 +61,7 @@ class Face(_Section):
         landmarker: path of a MediaPipe `face_landmarker.task` to use instead of the bundled mesh.
     """
 
-    max_hz: Annotated[float, Field(gt=0, le=120)] = 15.0
+    max_hz: Annotated[float, Field(gt=0, le=120)] = 10.0
     landmarker: Path | None = None
 
 
