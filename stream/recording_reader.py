@@ -13,7 +13,7 @@ from typing import IO, Final
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Attachment, Channel, Message, Metadata
+from mcap.records import Attachment, Channel, Metadata
 from mcap.writer import MCAP0_MAGIC
 
 from .errors import RecordingError
@@ -21,7 +21,8 @@ from .limits import MAX_ATTACHMENT_BYTES, MAX_RECORD_BYTES
 from .recording import CHECKPOINT_TOPIC, EnclosedFile, Entry, Facts, Record
 
 _PREFIX: Final = Struct("<BQ")
-_MESSAGE_HEAD_BYTES: Final = 22
+_MESSAGE_HEAD: Final = Struct("<HIQQ")
+"""Channel, sequence, log time and publish time; by hand, since most records are messages."""
 _ENCLOSURE_HEAD_BYTES: Final = 4096
 _BUFFER_BYTES: Final = 1 << 18
 _BAD_CONTENT: Final = (McapError, StructError, UnicodeDecodeError)
@@ -129,7 +130,7 @@ class RecordingReader:
             raise _Damage("the file is cut")
         opcode, length = _PREFIX.unpack(prefix)
         enclosed = opcode == Opcode.ATTACHMENT
-        limit = MAX_RECORD_BYTES + _MESSAGE_HEAD_BYTES
+        limit = MAX_RECORD_BYTES + _MESSAGE_HEAD.size
         if enclosed:
             limit = MAX_ATTACHMENT_BYTES + _ENCLOSURE_HEAD_BYTES
         if length > self._size - self._position:
@@ -152,11 +153,11 @@ class RecordingReader:
 
     def _parse(self, opcode: int, body: bytes) -> Record | None:
         """One record, or None for those that only describe others."""
+        if opcode == Opcode.MESSAGE:
+            return self._entry(body)
         stream = ReadDataStream(BytesIO(body))
         try:
             match opcode:
-                case Opcode.MESSAGE:
-                    return self._entry(stream, len(body))
                 case Opcode.METADATA:
                     facts = Metadata.read(stream)
                     return Facts(facts.name, facts.metadata)
@@ -173,14 +174,15 @@ class RecordingReader:
             raise _Damage(f"a record does not hold what it should: {exc!r}") from exc
         raise _Damage(f"a record of kind {opcode}, which Tacit does not write")
 
-    def _entry(self, stream: ReadDataStream, length: int) -> Entry:
-        if length < _MESSAGE_HEAD_BYTES:
+    def _entry(self, body: bytes) -> Entry:
+        if len(body) < _MESSAGE_HEAD.size:
             raise _Damage("a message is too short")
-        message = Message.read(stream, length)
-        channel = self._topics.get(message.channel_id)
+        number, _, t_ns, _ = _MESSAGE_HEAD.unpack_from(body)
+        channel = self._topics.get(number)
         if channel is None:
-            raise _Damage(f"a message of channel {message.channel_id}, which is not known")
-        return Entry(channel.topic, channel.message_encoding, message.log_time, message.data)
+            raise _Damage(f"a message of channel {number}, which is not known")
+        data = body[_MESSAGE_HEAD.size :]
+        return Entry(channel.topic, channel.message_encoding, t_ns, data)
 
     def _compare(self, checkpoint: Entry, start: int, crc: int) -> None:
         try:

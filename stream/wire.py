@@ -176,8 +176,11 @@ def _check_map(value: object, what: str, depth: int) -> None:
         # Nearly every key and most values pass here; the slow road tells what is wrong.
         if type(key) is not str or not 1 <= len(key) <= limits.MAX_NAME_CHARS:
             _check_name(key, f"a key of {what}"[:80])
-        if type(item) not in _ALWAYS_GOOD or depth > limits.MAX_FIELD_DEPTH:
-            _check_value(item, what, depth)
+        if depth <= limits.MAX_FIELD_DEPTH:
+            kind = type(item)
+            if kind in _ALWAYS_GOOD or (kind is int and -_INT64 <= item < _INT64):
+                continue
+        _check_value(item, what, depth)
 
 
 def _check_value(value: object, what: str, depth: int) -> None:
