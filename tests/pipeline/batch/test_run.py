@@ -201,6 +201,7 @@ def wait_until_gone(pids: set[int]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_killed_batch_goes_on_where_it_was(
     running: "subprocess.Popen[bytes]", tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_killed_batch_goes_on_where_it_was(
     assert summary["kept"] == len(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_soon_and_leaves_whole_files(
     running: "subprocess.Popen[bytes]", tmp_path: Path, number: signal.Signals
