@@ -52,8 +52,9 @@ def extract(name: str, job: Job) -> None:
         _end_with_parent()
         for packet in _paced(stage.packets(go), go):
             _send(sender, packet_to_message(packet))
-    # The parent closes stdin when it has read everything.
-    threading.Event().wait()
+        # Closing the bus would drop what a slower parent has not read yet; it closes stdin when
+        # it has read everything, and that ends this process.
+        threading.Event().wait()
 
 
 def recognize(job: Job) -> None:

@@ -65,3 +65,28 @@ def test_a_worker_reads_its_stream_and_ends_with_its_parent(sample: Path) -> Non
         assert worker.wait(20) == 0
         assert time.monotonic() - began < 10
         worker.stderr.close()
+
+
+@pytest.mark.timeout(120)
+def test_a_slow_parent_still_gets_everything(sample: Path) -> None:
+    """A worker that is done must not take what waits in its queue with it."""
+    with bus_place() as place, BusReceiver(place.endpoint("audio"), bind=True) as receiver:
+        worker = start("audio")
+        tell(worker, Job(settings=Settings(), media=sample, publish=place.endpoint("audio")))
+        assert receiver.receive(50) is not None
+        tell(worker, Go())
+        received = 0
+        kind = ""
+        while kind != "end":
+            if received == 500:
+                time.sleep(3)  # longer than a closing bus end waits for its reader
+            message = receiver.receive(20)
+            assert message is not None
+            received += 1
+            kind = message_to_packet(message).kind
+        assert received >= 600
+        assert worker.stdin is not None
+        assert worker.stderr is not None
+        worker.stdin.close()
+        assert worker.wait(20) == 0
+        worker.stderr.close()
