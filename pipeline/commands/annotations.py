@@ -41,7 +41,6 @@ def compare_command(
 
     Windows in which nothing was measured, or no emotion is claimed, are left out and counted.
 
-    \b
     tacit annotations compare talk.mcap --labels talk.eaf --tier rater1 --plot talk.png
     """
     data = load_session(session)

@@ -27,7 +27,9 @@ def batch_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the data set.")],
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option(help="local: processes of this machine; ray: a cluster (the extra named ray)."),
+        typer.Option(
+            help="local: processes of this machine; ray: a cluster (the extra named ray)."
+        ),
     ] = "local",
     jobs: Annotated[
         int,
@@ -43,7 +45,7 @@ def batch_command(
     weights: WeightsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    r"""Read many recordings and sessions into one Parquet data set.
+    """Read many recordings and sessions into one Parquet data set.
 
     Writes OUT/results/*.parquet, one file per input, summary.json, summary.md and failures.jsonl.
     Run it again to go on where it was stopped: inputs that have been read with the same settings
@@ -51,8 +53,8 @@ def batch_command(
 
     Exits with 0 when at least one input could be read, with 1 when none could.
 
-    \b
     tacit batch recordings -o results
+
     tacit batch manifest.csv -o results --engine ray --asr off
     """
     settings = load_settings(config, {"asr": asr, "weights": weights})

@@ -26,12 +26,12 @@ def export_command(
     ] = False,
     force: ForceOption = False,
 ) -> None:
-    r"""Write a session for other programs: tables, text tracks, ELAN.
+    """Write a session for other programs: tables, text tracks, ELAN.
 
     Values that were recovered or not measured are marked as such in every format.
 
-    \b
     tacit export talk.mcap -o talk.parquet
+
     tacit export talk.mcap --to vtt --captions -o talk.vtt
     """
     written = export(load_session(session), out, to, captions=captions, force=force)

@@ -56,13 +56,13 @@ def record_command(
     weights: WeightsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    r"""Read a recording and keep the session: features, sensor health, words and results.
+    """Read a recording and keep the session: features, sensor health, words and results.
 
     The file is whole after every record, whatever stops the program, and gives the same results
     again: see tacit replay and tacit verify-replay.
 
-    \b
     tacit record talk.mp4 -o talk.mcap
+
     tacit record talk.mp4 -o talk.mcap --media --purpose "study 7" --retention-days 90
     """
     if re.fullmatch(NAME_PATTERN, participant) is None:
@@ -84,12 +84,12 @@ def purge_command(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
-    r"""Delete recorded sessions, with copies of their media that Tacit put beside them.
+    """Delete recorded sessions, with copies of their media that Tacit put beside them.
 
     Exports and reports made from them are files of their own: delete those yourself.
 
-    \b
     tacit purge sessions --participant p7
+
     tacit purge sessions --expired --yes
     """
     if (participant is None) == (not expired):

@@ -54,15 +54,16 @@ def replay_command(
     weights: WeightsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    r"""Read a recording, window by window.
+    """Read a recording, window by window.
 
     The same recording and settings give the same events, at any speed. Sensors that fail, or that
     --inject breaks, are flagged and left out; the rest goes on. A session from tacit record is
     read from its features, with its own settings unless --config names others.
 
-    \b
     tacit replay talk.mp4
+
     tacit replay talk.mp4 --json events.jsonl --inject face:freeze@2-4
+
     tacit replay talk.mcap --compare events.jsonl
     """
     settings = load_settings(config, {"asr": asr, "weights": weights})

@@ -42,10 +42,10 @@ def report_command(
     weights: WeightsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    r"""Show a session as one page that needs no network, or as figures for papers.
+    """Show a session as one page that needs no network, or as figures for papers.
 
-    \b
     tacit report talk.mcap -o report.html
+
     tacit report talk.mcap --figure timeline.svg
     """
     data = load_session(session)
