@@ -6,6 +6,7 @@
 READY := .venv/.ready
 RUN := .venv/bin/
 LINKS := $(addprefix build/typing/tacit/,stream models pipeline)
+JOBS ?= 2
 UNIT := not process and not data and not media and not slow
 
 help: ## show this list
@@ -23,7 +24,7 @@ demo: setup ## run Tacit on the bundled sample
 
 test: setup ## run every test
 	@sh tools/setup.sh --tests
-	@$(RUN)python -m pytest -q
+	@$(RUN)python -m pytest -q -n $(JOBS) --dist loadfile
 
 check: lint types architecture unit ## lint, types, architecture and unit tests, in under a minute
 
@@ -45,7 +46,8 @@ architecture: setup
 	@$(RUN)python -m pytest -q tests/test_architecture.py
 
 unit: setup
-	@$(RUN)python -m pytest -q -m "$(UNIT)" --ignore=tests/test_architecture.py
+	@$(RUN)python -m pytest -q -n $(JOBS) --dist loadfile -m "$(UNIT)" \
+		--ignore=tests/test_architecture.py
 
 clean: ## remove what was built, and .venv
 	rm -rf .venv build dist tacit.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

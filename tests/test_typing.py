@@ -15,7 +15,6 @@ LIGHT = (
     "stream/packet.py",
     "models/__init__.py",
     "models/labels.py",
-    "pipeline/__init__.py",
 )
 # Where a mistake is planted, and what names an int that is then used as a str.
 MISTAKES = {
@@ -34,6 +33,7 @@ def copied(tmp_path: Path) -> Path:
         shutil.copyfile(ROOT / name, tmp_path / name)
     for name, source in MISTAKES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).parent.joinpath("__init__.py").touch()
         (tmp_path / name).write_text(f"{source}\n\nhalf: int = number // 2\n")
     return tmp_path
 
