@@ -53,7 +53,7 @@ NOTES: Final = (
     ),
     (
         "Epoch, prior strength and temperature were chosen on the validation part; the test part "
-        "was read once, at the end."
+        "is read once in a run, at its end."
     ),
 )
 

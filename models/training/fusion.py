@@ -250,7 +250,7 @@ def describe(
         licence=f"{ravdess.LICENCE}. {ferplus.LICENCE}. GoEmotions is {goemotions.LICENCE}.",
         split="the parts that the encoders were trained, validated and tested on; faces with a "
         "majority label that the mesh finds, comments with one label, RAVDESS windows of 3 s every "
-        "0.5 s with a verdict per clip weighted by speech; test read once",
+        "0.5 s with a verdict per clip weighted by speech; test read once in a run",
         seed=config.seed,
         metrics=metrics,
         notes=list(NOTES),
