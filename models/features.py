@@ -132,20 +132,21 @@ def pool_frames(
     """
     sums = np.zeros((grid.bins, dim), dtype=np.float64)
     counts = np.zeros(grid.bins, dtype=np.int64)
-    start_ns = t1_ns - grid.window_ns
-    half_ns = grid.bin_ns // 2
-    for frame in frames:
-        if frame.quality <= 0.0:
-            continue
-        begin = frame.t_ns - start_ns
-        end = begin + frame.duration_ns
-        first = -(-(begin - half_ns) // grid.bin_ns)
-        last = (end - half_ns - 1) // grid.bin_ns
+    trusted = [frame for frame in frames if frame.quality > 0.0]
+    if trusted:
+        half_ns = grid.bin_ns // 2
+        begin = np.array([f.t_ns for f in trusted], dtype=np.int64) - (t1_ns - grid.window_ns)
+        end = begin + np.array([f.duration_ns for f in trusted], dtype=np.int64)
         middle = (begin + end) // 2 // grid.bin_ns
-        lo, hi = max(min(first, middle), 0), min(max(last, middle), grid.bins - 1)
-        if lo <= hi:
-            sums[lo : hi + 1] += frame.values
-            counts[lo : hi + 1] += 1
+        low = np.minimum(-((half_ns - begin) // grid.bin_ns), middle).clip(min=0)
+        high = np.maximum((end - half_ns - 1) // grid.bin_ns, middle).clip(max=grid.bins - 1)
+        for frame, lo, hi in zip(trusted, low.tolist(), high.tolist(), strict=True):
+            if lo == hi:
+                sums[lo] += frame.values
+                counts[lo] += 1
+            elif lo < hi:
+                sums[lo : hi + 1] += frame.values
+                counts[lo : hi + 1] += 1
     mask = counts > 0
     tokens = np.zeros((grid.bins, dim), dtype=np.float32)
     tokens[mask] = (sums[mask] / counts[mask, None]).astype(np.float32)

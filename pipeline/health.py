@@ -201,10 +201,11 @@ class HealthMonitor:
         changes: list[Health] = []
         while not track.ended:
             row = TRANSITIONS[track.phase]
-            due = [(track.expired_ns, Signal.EXPIRED)] if Signal.EXPIRED in row else []
-            if track.t_ns is not None and Signal.STALE in row:
-                due.append((track.stale_ns, Signal.STALE))
-            at_ns, signal = min(due, default=(now_ns + 1, Signal.STALE))
+            at_ns, signal = now_ns + 1, Signal.STALE
+            if Signal.EXPIRED in row:
+                at_ns, signal = track.expired_ns, Signal.EXPIRED
+            if track.t_ns is not None and Signal.STALE in row and track.stale_ns < at_ns:
+                at_ns, signal = track.stale_ns, Signal.STALE
             if at_ns > now_ns:
                 break
             if track.t_ns is None or track.stale_ns <= at_ns or track.fault is None:

@@ -1,6 +1,7 @@
 """How often a stream delivers, learned from the stream itself."""
 
 from collections import deque
+from itertools import islice
 from typing import Final
 
 RECENT: Final = 15
@@ -22,12 +23,12 @@ class RateMeter:
     """
 
     def __init__(self, nominal_ns: int, least_share: float = 0.9) -> None:
-        self._nominal_ns = nominal_ns
         self._least_share = least_share
         self._span: deque[int] = deque(maxlen=SPAN)
         self._total_ns = 0
         self._baseline_ns: float | None = None
         self._learned = False
+        self._typical_ns = nominal_ns
 
     def add(self, interval_ns: int) -> None:
         """Take in the interval between two observations; gaps are not intervals, leave them out."""
@@ -35,6 +36,9 @@ class RateMeter:
             self._total_ns -= self._span[0]
         self._span.append(interval_ns)
         self._total_ns += interval_ns
+        if len(self._span) >= 2:
+            recent = sorted(islice(reversed(self._span), RECENT))
+            self._typical_ns = recent[len(recent) // 2]
         if len(self._span) == SPAN and not self._learned:
             self._learned = True
             typical = sorted(self._span)[SPAN // 2]
@@ -45,10 +49,7 @@ class RateMeter:
     @property
     def typical_ns(self) -> int:
         """Median of the latest intervals, ns."""
-        if len(self._span) < 2:
-            return self._nominal_ns
-        recent = [self._span[-i] for i in range(1, min(RECENT, len(self._span)) + 1)]
-        return sorted(recent)[len(recent) // 2]
+        return self._typical_ns
 
     @property
     def share(self) -> float:

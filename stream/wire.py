@@ -223,10 +223,10 @@ def _check_spec(spec: object) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
         raise WireError(f"array {name!r} has dtype {spec[1]!r:.40}, not one of {list(DTYPES)}")
     if type(spec[2]) is not list or len(spec[2]) > limits.MAX_ARRAY_NDIM:
         raise WireError(f"array {name!r} has no shape of at most {limits.MAX_ARRAY_NDIM} sides")
-    shape = tuple(
-        _check_int(side, f"a side of {name!r}", 0, limits.MAX_DIMENSION) for side in spec[2]
-    )
-    return name, DTYPES[spec[1]], shape
+    for side in spec[2]:
+        if type(side) is not int or not 0 <= side <= limits.MAX_DIMENSION:
+            _check_int(side, f"a side of {name!r}", 0, limits.MAX_DIMENSION)
+    return name, DTYPES[spec[1]], tuple(spec[2])
 
 
 def _array_bytes(array: NDArray[Any]) -> bytes | memoryview:
@@ -241,10 +241,11 @@ def _array(
     wanted = math.prod(shape) * dtype.itemsize
     if wanted != len(view):
         raise WireError(f"array {name!r} of shape {shape} takes {wanted} bytes, not {len(view)}")
-    raw = np.frombuffer(view, dtype=np.uint8) if wanted else np.zeros(0, np.uint8)
-    if dtype == np.bool_ and wanted and int(raw.max()) > 1:
+    flat = np.frombuffer(view, dtype=dtype) if wanted else np.zeros(0, dtype)
+    if dtype == np.bool_ and wanted and int(flat.view(np.uint8).max()) > 1:
         raise WireError(f"array {name!r} holds bytes that are not true or false")
-    flat = raw.view(dtype) if raw.ctypes.data % dtype.alignment == 0 else raw.copy().view(dtype)
+    if not flat.flags.aligned:
+        flat = flat.copy()
     array = flat.reshape(shape)
     array.flags.writeable = False
     return array
