@@ -1,4 +1,4 @@
-"""Measures recorded sessions: `tacit bench recording`.
+"""Measures recorded sessions, for `tacit bench replay`.
 
 A real recording is read once. What its sources gave is then repeated until the session is as long
 as asked, and goes through hub, recognizer and recorder as in a session of that length.
@@ -15,7 +15,6 @@ from typing import Any, Final
 from ..stream.packet import NS_PER_MS, NS_PER_S, Packet
 from ..stream.recording import Entry
 from ..stream.recording_reader import RecordingReader
-from .bench import machine
 from .config import Settings
 from .intake import Intake, SessionSetup
 from .job import Job
@@ -39,8 +38,7 @@ def bench_recording(media: Path, settings: Settings, minutes: float) -> dict[str
         minutes: length of the session.
 
     Returns:
-        size of the session file, speed of replay from features and its growth of memory, and what
-        a second of the session costs while it is recorded; with the machine and the date.
+        size of the session file, speed of replay from features, and growth of memory of both.
     """
     with tempfile.TemporaryDirectory(prefix="tacit-bench-") as name:
         short, long = Path(name) / "short.mcap", Path(name) / "long.mcap"
@@ -54,27 +52,37 @@ def bench_recording(media: Path, settings: Settings, minutes: float) -> dict[str
         if not session.tail.complete:
             raise RuntimeError(f"the recording is not whole: {session.tail.problem}")
     return {
-        "bench": "recording",
-        "media": media.name,
-        "session_s": seconds,
-        "results": {
-            "file_bytes": size,
-            "bytes_per_hour": round(size * 3600 / seconds),
-            "recording_memory_growth_bytes": recorded["memory_growth_bytes"],
-            "replay_times_real_time": round(seconds / replayed["took_s"], 1),
-            "replay_times_processor_time": round(seconds / replayed["processor_s"], 1),
-            "replay_memory_growth_bytes": replayed["memory_growth_bytes"],
-            "events": replayed["events"],
-        },
-        "machine": machine(settings),
+        "minutes": minutes,
+        "file_bytes": size,
+        "bytes_per_hour": round(size * 3600 / seconds),
+        "recording_memory_growth_bytes": recorded["memory_growth_bytes"],
+        "replay_times_real_time": round(seconds / replayed["took_s"], 1),
+        "replay_times_processor_time": round(seconds / replayed["processor_s"], 1),
+        "replay_memory_growth_bytes": replayed["memory_growth_bytes"],
+        "events": replayed["events"],
     }
 
 
 def as_markdown(report: dict[str, Any]) -> str:
-    """A report as a table."""
-    found, where = report["results"], report["machine"]
-    rows = {
-        "length of the session": f"{report['session_s'] / 60:.0f} min",
+    """A report of `tacit bench replay` as a table."""
+    rows: dict[str, str] = {}
+    for kind, found in report["results"].items():
+        name = "worker processes" if kind == "processes" else "one process"
+        rows[f"replay from media, {name}"] = f"{found['times_real_time']:.1f}x real time"
+        rows[f"start, {name}"] = f"{found['start_s']:.1f} s"
+    session = report.get("session")
+    if session is not None:
+        rows |= _session_rows(session)
+    lines = ["| figure | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in rows.items())]
+    where = report["machine"]
+    place = f"{where['cores']} cores, {where['processor']}, Python {where['python']}"
+    runs = f"{report['media']}, medians of {report['repeats']} runs"
+    return "\n".join([*lines, "", f"Measured on {where['date']} with {place}: {runs}."])
+
+
+def _session_rows(found: dict[str, Any]) -> dict[str, str]:
+    return {
+        "length of the session made of it": f"{found['minutes']:g} min",
         "session file per hour, features only": _mb(found["bytes_per_hour"]),
         "replay from features": f"{found['replay_times_real_time']:.0f}x real time",
         "the same, per second of processor time": (
@@ -83,9 +91,6 @@ def as_markdown(report: dict[str, Any]) -> str:
         "growth of memory while recording": _mb(found["recording_memory_growth_bytes"]),
         "growth of memory while replaying": _mb(found["replay_memory_growth_bytes"]),
     }
-    lines = ["| figure | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in rows.items())]
-    place = f"{where['cores']} cores, {where['processor']}, Python {where['python']}"
-    return "\n".join([*lines, "", f"Measured on {where['date']} with {place}, {report['media']}."])
 
 
 def _mb(count: float) -> str:

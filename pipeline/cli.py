@@ -4,7 +4,6 @@ import json
 import signal
 import sys
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,10 +14,9 @@ from ..models.errors import ModelError
 from ..stream.errors import StreamError
 from .annotations import AnnotationError
 from .batch.inputs import BatchError
-from .bench import bench_replay
 from .commands.annotations import annotations_app
 from .commands.batch import batch_command
-from .commands.bench import bench_recording_command
+from .commands.bench import bench_replay_command
 from .commands.export import export_command
 from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
 from .commands.play import play
@@ -48,7 +46,7 @@ models_app = typer.Typer(help="The models that ship with Tacit.", no_args_is_hel
 app.add_typer(models_app, name="models")
 bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
-bench_app.command("recording")(bench_recording_command)
+bench_app.command("replay")(bench_replay_command)
 app.command("replay")(replay_command)
 app.command("record")(record_command)
 app.command("verify-replay")(verify_replay_command)
@@ -131,29 +129,6 @@ def models_pull(
 ) -> None:
     """Fetch Whisper weights for speech to text, and check their hashes."""
     pull(name, typer.echo)
-
-
-@bench_app.command("replay")
-def bench_replay_command(
-    file: Annotated[
-        Path | None, typer.Argument(help="Recording to use instead of the bundled sample.")
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=1, max=100, help="Runs of each kind.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    asr: AsrOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """How many times faster than real time a recording is read, and how long the start takes."""
-    settings = load_settings(config, {"asr": asr})
-    with resources.as_file(SAMPLE) as sample:
-        report = bench_replay(file or sample, settings, repeats)
-    if as_json:
-        typer.echo(json.dumps(report, indent=2))
-        return
-    for kind, figures in report["results"].items():
-        typer.echo(
-            f"{kind}: {figures['times_real_time']:.1f}x real time, start {figures['start_s']:.1f} s"
-        )
 
 
 def main() -> None:

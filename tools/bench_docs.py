@@ -1,6 +1,6 @@
 """Puts figures of this machine into docs/recording.md: `python tools/bench_docs.py REPORT.json`.
 
-The report is what `tacit bench recording --json` printed.
+The report is what `tacit bench replay --json` printed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def with_figures(page: str, table: str) -> str:
 def main() -> None:
     """Rewrite the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("report", type=Path, help="output of tacit bench recording --json")
+    parser.add_argument("report", type=Path, help="output of tacit bench replay --json")
     report = json.loads(parser.parse_args().report.read_text(encoding="utf-8"))
     PAGE.write_text(
         with_figures(PAGE.read_text(encoding="utf-8"), as_markdown(report)), encoding="utf-8"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tacit.pipeline.bench_recording import as_markdown, bench_recording, later, resident_bytes
+from tacit.pipeline.bench_recording import bench_recording, later, resident_bytes
 from tacit.pipeline.config import load_settings
 from tacit.stream.packet import NS_PER_S
 from tests.fakes.small_session import feature, words
@@ -20,10 +20,9 @@ def test_a_packet_moves_with_all_its_times() -> None:
 @pytest.mark.media
 @pytest.mark.slow
 def test_a_session_made_of_the_sample_is_measured(sample: Path) -> None:
-    report = bench_recording(sample, load_settings(overrides={"asr": "off"}), 0.4)
-    assert report["results"]["bytes_per_hour"] > 10_000_000
-    assert report["results"]["replay_times_real_time"] > 5
-    assert "real time" in as_markdown(report)
+    found = bench_recording(sample, load_settings(overrides={"asr": "off"}), 0.4)
+    assert found["bytes_per_hour"] > 10_000_000
+    assert found["replay_times_real_time"] > 5
 
 
 def test_memory_is_known_on_linux() -> None:
