@@ -13,7 +13,61 @@ from ..inject import damage, parse_injections
 from ..job import Go, Job
 from ..quality import QualityFlag, VideoChecker
 from .emitter import Emitter
-from .reports import feature_meta
+from .reports import OUTLINE, feature_meta
+
+
+class FaceTrack:
+    """One participant's pictures on their way through the stage.
+
+    Args:
+        reader: one that has not seen anything yet, for this track alone.
+        emitter: numbers what comes out.
+        start_ns: session time at which the pictures are expected to begin.
+        max_hz: most readings per second; every picture is still checked for quality.
+    """
+
+    def __init__(self, reader: FaceReader, emitter: Emitter, start_ns: int, max_hz: float) -> None:
+        self._reader = reader
+        self._emitter = emitter
+        self._period_ns = round(NS_PER_S / max_hz)
+        self._checker = VideoChecker()
+        self._state = self._checker.initial_state()
+        self._due_ns = self._end_ns = start_ns
+        self._faces: frozenset[QualityFlag] = frozenset()
+
+    def push(self, media: Packet) -> Iterator[Packet]:
+        """One feature packet per picture; its data are empty for pictures that are only checked.
+
+        A picture whose meta asks for the outline of the face gets it in that of its features.
+        """
+        t_ns = media.t_capture_ns
+        quality, self._state = self._checker.check(media.data, t_ns, self._state)
+        values = np.zeros(0, dtype=np.float32)
+        outline: list[list[float]] | None = None
+        if not quality.masked:
+            if t_ns >= self._due_ns:
+                reading = self._reader.read(media.data, t_ns)
+                self._faces = _face_flags(reading)
+                values = values if reading.values is None else reading.values
+                if media.meta.get(OUTLINE):
+                    outline = _shares(reading, media)
+                self._due_ns = max(self._due_ns, t_ns - self._period_ns // 2)
+                self._due_ns += self._period_ns
+            # Pictures between two readings count as showing what the last reading found.
+            quality = quality.with_flags(*self._faces)
+        self._end_ns = media.t_end_ns
+        meta = feature_meta(quality, self._period_ns, self._end_ns)
+        if outline is not None:
+            meta[OUTLINE] = outline
+        yield self._emitter.packet("feature", media, values, meta)
+
+    def end(self) -> Iterator[Packet]:
+        """The last packet."""
+        yield self._emitter.end(self._end_ns)
+
+    def close(self) -> None:
+        """Free the face tracker."""
+        self._reader.close()
 
 
 class FaceStage:
@@ -28,47 +82,23 @@ class FaceStage:
     """
 
     def __init__(self, job: Job, reader: FaceReader | None = None) -> None:
-        settings = job.settings
-        torch.set_num_threads(settings.threads)
+        torch.set_num_threads(job.settings.threads)
         self._job = job
-        self._period_ns = round(NS_PER_S / settings.face.max_hz)
-        self._reader = reader or open_reader(settings)
-        self._checker = VideoChecker()
+        self._reader = reader or open_reader(job.settings)
 
     def packets(self, go: Go) -> Iterator[Packet]:
-        """One feature packet per picture; its data are empty for pictures that are only checked."""
+        """All packets of the recording, see `FaceTrack`."""
         job = self._job
         if job.media is None:
             return
         emitter = Emitter("face", job.participant, job.epoch)
+        track = FaceTrack(self._reader, emitter, go.start_ns, job.settings.face.max_hz)
         media = video_packets(
             job.media, participant=job.participant, start_ns=go.start_ns, epoch=job.epoch
         )
-        state = self._checker.initial_state()
-        due_ns, end_ns = go.start_ns, go.start_ns
-        faces: frozenset[QualityFlag] = frozenset()
         for picture in damage(media, parse_injections(job.inject)):
-            quality, state = self._checker.check(picture.data, picture.t_capture_ns, state)
-            values = np.zeros(0, dtype=np.float32)
-            span_ns = (picture.t_capture_ns, picture.duration_ns)
-            if not quality.masked:
-                if picture.t_capture_ns >= due_ns:
-                    reading = self._reader.read(picture.data, picture.t_capture_ns)
-                    faces = _face_flags(reading)
-                    values = values if reading.values is None else reading.values
-                    due_ns = max(due_ns, picture.t_capture_ns - self._period_ns // 2)
-                    due_ns += self._period_ns
-                # Pictures between two readings count as showing what the last reading found.
-                quality = quality.with_flags(*faces)
-            end_ns = picture.t_end_ns
-            yield emitter.packet(
-                "feature",
-                picture,
-                values,
-                feature_meta(quality, self._period_ns, end_ns),
-                span_ns,
-            )
-        yield emitter.end(end_ns)
+            yield from track.push(picture)
+        yield from track.end()
 
 
 def open_reader(settings: Settings) -> FaceReader:
@@ -84,3 +114,12 @@ def _face_flags(reading: FaceReading) -> frozenset[QualityFlag]:
     if reading.faces == 0:
         return frozenset({QualityFlag.NO_FACE})
     return frozenset({QualityFlag.TWO_FACES}) if reading.faces > 1 else frozenset()
+
+
+def _shares(reading: FaceReading, picture: Packet) -> list[list[float]]:
+    """The face's oval as shares of the picture's width and height; empty without a face."""
+    if reading.outline is None:
+        return []
+    height, width = picture.data.shape[:2]
+    points = reading.outline / np.array([width, height], dtype=np.float32)
+    return [[round(float(x), 4), round(float(y), 4)] for x, y in points]

@@ -1,9 +1,12 @@
 """How a stage tells the hub what it saw: a quality finding as packet facts, and back."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..quality import Quality, QualityFlag
+
+OUTLINE: Final = "outline"
+"""Name of the face's oval in meta; asked for by a picture, given by its features, never kept."""
 
 
 def feature_meta(quality: Quality, frame_ns: int, watermark_ns: int) -> dict[str, Any]:

@@ -49,6 +49,60 @@ def load_text(job: Job) -> TextModels:
     )
 
 
+class TextTrack:
+    """One participant's sound on its way to words.
+
+    Args:
+        models: loaded weights; they hold no stream, so several tracks may share them.
+        emitter: numbers what comes out.
+        participant: who speaks.
+        start_ns: session time at which the sound is expected to begin.
+    """
+
+    def __init__(
+        self, models: TextModels, emitter: Emitter, participant: str, start_ns: int
+    ) -> None:
+        self._emitter = emitter
+        self._timeline = TextTimeline(models.encoder, participant)
+        self._transcriber = Transcriber(models.whisper, models.voice)
+        self._start_ns = start_ns
+        self._count = 0
+        self._last: Packet | None = None
+
+    def push(self, media: Packet) -> Iterator[Packet]:
+        """A transcript whenever words settle, and every 100 ms how far the sound has been heard."""
+        self._last = media
+        for transcript in self._transcriber.step(media.data, media.t_capture_ns):
+            yield self._transcript(media, transcript)
+        if self._count % BOUND_BLOCKS == 0:
+            yield self._emitter.packet("bound", media)
+        self._count += 1
+
+    def end(self) -> Iterator[Packet]:
+        """What was still open, and the last packet."""
+        if self._last is not None:
+            for transcript in self._transcriber.flush():
+                yield self._transcript(self._last, transcript)
+        yield self._emitter.end(self._start_ns if self._last is None else self._last.t_end_ns)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _transcript(self, cause: Packet, transcript: Transcript) -> Packet:
+        meta: dict[str, Any] = {
+            "final": transcript.final,
+            "language": transcript.language,
+            "words": [[w.text, w.t0_ns, w.t1_ns, w.probability] for w in transcript.words],
+        }
+        frame = self._timeline.add(transcript)
+        values = np.zeros(0, dtype=np.float32)
+        if frame is not None:
+            values = frame.values
+            meta["frame"] = [frame.t_ns, frame.duration_ns, frame.quality]
+        span_ns = (transcript.t0_ns, max(transcript.t1_ns - transcript.t0_ns, 0))
+        return self._emitter.packet("transcript", cause, values, meta, span_ns)
+
+
 class TextStage:
     """Transcribes the sound of a recording.
 
@@ -63,41 +117,18 @@ class TextStage:
     def __init__(self, job: Job, models: TextModels | None = None) -> None:
         torch.set_num_threads(job.settings.threads)
         self._job = job
-        models = models or load_text(job)
-        self._timeline = TextTimeline(models.encoder, job.participant)
-        self._transcriber = Transcriber(models.whisper, models.voice)
+        self._models = models or load_text(job)
 
     def packets(self, go: Go) -> Iterator[Packet]:
-        """A transcript whenever words settle, and every 100 ms how far the sound has been heard."""
+        """All packets of the recording, see `TextTrack`."""
         job = self._job
         if job.media is None:
             return
         emitter = Emitter("text", job.participant, job.epoch)
+        track = TextTrack(self._models, emitter, job.participant, go.start_ns)
         media = audio_packets(
             job.media, participant=job.participant, start_ns=go.start_ns, epoch=job.epoch
         )
-        last: Packet | None = None
-        for count, block in enumerate(damage(media, parse_injections(job.inject))):
-            last = block
-            for transcript in self._transcriber.step(block.data, block.t_capture_ns):
-                yield self._transcript(emitter, block, transcript)
-            if count % BOUND_BLOCKS == 0:
-                yield emitter.packet("bound", block)
-        if last is not None:
-            for transcript in self._transcriber.flush():
-                yield self._transcript(emitter, last, transcript)
-        yield emitter.end(go.start_ns if last is None else last.t_end_ns)
-
-    def _transcript(self, emitter: Emitter, cause: Packet, transcript: Transcript) -> Packet:
-        meta: dict[str, Any] = {
-            "final": transcript.final,
-            "language": transcript.language,
-            "words": [[w.text, w.t0_ns, w.t1_ns, w.probability] for w in transcript.words],
-        }
-        frame = self._timeline.add(transcript)
-        values = np.zeros(0, dtype=np.float32)
-        if frame is not None:
-            values = frame.values
-            meta["frame"] = [frame.t_ns, frame.duration_ns, frame.quality]
-        span_ns = (transcript.t0_ns, max(transcript.t1_ns - transcript.t0_ns, 0))
-        return emitter.packet("transcript", cause, values, meta, span_ns)
+        for block in damage(media, parse_injections(job.inject)):
+            yield from track.push(block)
+        yield from track.end()
