@@ -19,10 +19,6 @@ def tone(frequency_hz: float, amplitude: float = 0.3) -> NDArray[np.float32]:
     return wave
 
 
-def picture(seed: int = 0, height: int = 40, width: int = 60) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
 def rng(seed: int = 7) -> np.random.Generator:
     return np.random.default_rng(seed)
 
@@ -110,100 +106,85 @@ def test_reverberation_of_silence_is_silence() -> None:
     assert not degradations.reverberate(np.zeros(500, dtype=np.float32), 0.3, RATE_HZ, rng()).any()
 
 
-def test_blur_spreads_a_point_and_keeps_its_light() -> None:
-    point = np.zeros((41, 41, 3), dtype=np.uint8)
-    point[18:23, 18:23] = 250
-    blurred = degradations.blur(point, 3.0)
-    assert blurred.max() < 125
-    assert float(blurred.sum()) == pytest.approx(float(point.sum()), rel=0.1)
+def test_a_room_keeps_the_energy_and_splits_it_in_half() -> None:
+    room = degradations.room_response(0.5, RATE_HZ, rng())
+    assert room.shape == (1 + RATE_HZ // 2,)
+    assert float(np.sum(room**2)) == pytest.approx(1.0, rel=1e-5)
+    assert float(room[0] ** 2) == pytest.approx(0.5, rel=1e-5)
 
 
-def test_low_light_keeps_the_share_and_loses_detail() -> None:
-    dark = degradations.low_light(picture(), 0.1)
-    assert float(dark.mean()) == pytest.approx(0.1 * float(picture().mean()), rel=0.05)
-    assert len(np.unique(dark)) <= 27
+def test_the_active_level_ignores_pauses() -> None:
+    speech = tone(200.0)
+    padded = np.concatenate([speech, np.zeros(3 * RATE_HZ, dtype=np.float32)])
+    assert degradations.active_rms(padded, RATE_HZ) == pytest.approx(0.3 / np.sqrt(2), rel=1e-3)
+    assert degradations.rms(padded) == pytest.approx(0.15 / np.sqrt(2), rel=1e-3)
+    assert degradations.active_rms(np.zeros(900, dtype=np.float32), RATE_HZ) == 0.0
+    assert degradations.active_rms(np.full(7, 0.5, dtype=np.float32), RATE_HZ) == 0.5
 
 
-@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_occlusion_covers_its_share_in_one_box(share: float) -> None:
-    image = np.zeros((40, 60, 3), dtype=np.uint8)
-    covered = degradations.occlude(image, share, rng())[:, :, 0] == 128
-    assert float(covered.mean()) == pytest.approx(share, abs=0.01)
-    assert int(covered.sum()) == int(covered.any(axis=1).sum() * covered.any(axis=0).sum())
-    assert not image.any()
+@pytest.mark.parametrize("snr_db", [-5.0, 10.0])
+def test_a_background_meets_its_ratio_to_active_speech(snr_db: float) -> None:
+    padded = np.concatenate([tone(200.0), np.zeros(RATE_HZ, dtype=np.float32)])
+    noise = 7.0 * degradations.coloured_noise(padded.size, 3.0, rng())
+    laid = degradations.add_background(padded, noise, snr_db, RATE_HZ) - padded
+    realised = 20 * np.log10(0.3 / np.sqrt(2) / degradations.rms(laid))
+    assert realised == pytest.approx(snr_db, abs=0.05)
 
 
-def test_image_noise_has_its_strength() -> None:
-    grey = np.full((80, 80, 3), 128, dtype=np.uint8)
-    noisy = degradations.image_noise(grey, 20.0, rng())
-    assert float((noisy.astype(np.float64) - 128).std()) == pytest.approx(20.0, rel=0.03)
+def test_a_background_needs_the_length_of_the_speech_and_a_sound() -> None:
+    silent = np.zeros(RATE_HZ, dtype=np.float32)
+    np.testing.assert_array_equal(
+        degradations.add_background(tone(90.0), silent, 0.0, RATE_HZ), tone(90.0)
+    )
+    with pytest.raises(ValueError, match="differ in length"):
+        degradations.add_background(silent, silent[:-1], 0.0, RATE_HZ)
 
 
-def test_impulse_noise_spoils_its_share_of_pixels() -> None:
-    grey = np.full((200, 200, 3), 128, dtype=np.uint8)
-    spoilt = degradations.impulse_noise(grey, 0.2, rng())
-    assert set(np.unique(spoilt)) == {0, 128, 255}
-    assert float((spoilt[:, :, 0] != 128).mean()) == pytest.approx(0.2, abs=0.01)
-    assert bool((spoilt[:, :, 0] == spoilt[:, :, 1]).all())
+@pytest.mark.parametrize("slope_db", [0.0, 3.0, 6.0])
+def test_coloured_noise_falls_by_its_slope_per_octave(slope_db: float) -> None:
+    noise = degradations.coloured_noise(1 << 17, slope_db, rng())
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    one, two = power[1000:2000].mean(), power[2000:4000].mean()
+    assert 10 * np.log10(one / two) == pytest.approx(slope_db, abs=0.4)
+    assert float(noise.std()) == pytest.approx(1.0, abs=1e-3)
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    samples=st.integers(1, 400),
-    modalities=st.integers(2, 4),
-    share=st.floats(0.0, 1.0),
-    seed=st.integers(0, 1000),
-)
-def test_random_missing_is_exact_and_leaves_one(
-    samples: int, modalities: int, share: float, seed: int
-) -> None:
-    rate = share * (modalities - 1) / modalities
-    present = degradations.random_missing(samples, modalities, rate, rng(seed))
-    assert present.any(axis=1).all()
-    assert abs(float((~present).mean()) - rate) <= 0.5 / (samples * modalities) + 1e-9
+def test_babble_mixes_every_voice_at_one_level() -> None:
+    quiet, loud = 0.01 * tone(300.0), tone(2000.0)
+    silent = np.zeros(50, dtype=np.float32)
+    mixed = degradations.babble([quiet, loud, silent], 2 * RATE_HZ, rng())
+    power = np.abs(np.fft.rfft(mixed)) ** 2
+    assert power[600] == pytest.approx(power[4000], rel=1e-3)
+    assert power[[600, 4000]].sum() / power.sum() > 0.999
+    assert degradations.rms(mixed) == pytest.approx(1.0, rel=1e-3)
+    with pytest.raises(ValueError, match="at least one voice"):
+        degradations.babble([silent], 100, rng())
 
 
-def test_random_missing_treats_the_modalities_alike() -> None:
-    present = degradations.random_missing(6000, 3, 0.5, rng())
-    np.testing.assert_allclose((~present).mean(axis=0), 0.5, atol=0.02)
+@settings(max_examples=30, deadline=None)
+@given(first=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 5000), max_size=4))
+def test_muted_bursts_of_a_stream_do_not_depend_on_its_chunks(first: int, cuts: list[int]) -> None:
+    whole = degradations.muted_at(first, 5000, 0.5, 160, seed=4)
+    edges = [0, *sorted(cuts), 5000]
+    parts = [degradations.muted_at(first + a, b - a, 0.5, 160, seed=4) for a, b in pairwise(edges)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-@pytest.mark.parametrize("rate", [-0.1, 0.7])
-def test_random_missing_refuses_what_cannot_be(rate: float) -> None:
-    with pytest.raises(ValueError, match="each sample keeps one modality"):
-        degradations.random_missing(100, 3, rate, rng())
+def test_muted_bursts_are_whole_and_meet_their_share() -> None:
+    muted = degradations.muted_at(0, 160 * 2000, 0.3, 160, seed=1).reshape(2000, 160)
+    assert bool((muted.all(axis=1) | ~muted.any(axis=1)).all())
+    assert float(muted.mean()) == pytest.approx(0.3, abs=0.03)
+    with pytest.raises(ValueError, match="first >= 0"):
+        degradations.muted_at(-1, 5, 0.3, 160, seed=1)
 
 
-def test_frame_drop_meets_its_rate_and_invents_nothing() -> None:
-    mask = rng(1).random((400, 3, 12)) < 0.8
-    left = degradations.frame_drop(mask, 0.4, rng())
-    assert not (left & ~mask).any()
-    assert float(left.sum() / mask.sum()) == pytest.approx(0.6, abs=0.02)
-    assert not degradations.frame_drop(mask, 1.0, rng()).any()
-
-
-@pytest.mark.parametrize(("share", "length"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)])
-def test_block_drop_takes_one_block_of_its_length(share: float, length: int) -> None:
-    left = degradations.block_drop(np.ones((200, 12), dtype=np.bool_), share, rng())
-    lost = ~left
-    assert set(lost.sum(axis=1)) == {length}
-    edges = np.diff(lost.astype(np.int8), axis=1, prepend=0, append=0)
-    assert int((edges == 1).sum(axis=1).max()) == (1 if length else 0)
-    if 0 < length < 12:
-        assert len(np.unique(lost.argmax(axis=1))) == 12 - length + 1
-
-
-def test_the_same_seed_gives_the_same_result() -> None:
-    clean, image = tone(300.0), picture()
-    mask = np.ones((30, 12), dtype=np.bool_)
+def test_the_same_seed_gives_the_same_sound() -> None:
+    clean = tone(300.0)
     for one, two in (
         (degradations.add_noise(clean, 5.0, rng(s)) for s in (1, 1)),
         (degradations.mute_bursts(clean, 0.5, 200, rng(s)) for s in (1, 1)),
         (degradations.reverberate(clean, 0.3, RATE_HZ, rng(s)) for s in (1, 1)),
-        (degradations.image_noise(image, 9.0, rng(s)) for s in (1, 1)),
-        (degradations.occlude(image, 0.2, rng(s)) for s in (1, 1)),
-        (degradations.impulse_noise(image, 0.2, rng(s)) for s in (1, 1)),
-        (degradations.frame_drop(mask, 0.4, rng(s)) for s in (1, 1)),
-        (degradations.block_drop(mask, 0.4, rng(s)) for s in (1, 1)),
+        (degradations.coloured_noise(500, 3.0, rng(s)) for s in (1, 1)),
+        (degradations.babble([clean], 500, rng(s)) for s in (1, 1)),
     ):
         np.testing.assert_array_equal(one, two)
