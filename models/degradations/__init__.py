@@ -27,11 +27,13 @@ from .sound import (
     mute_bursts,
     muted_at,
     overdrive,
+    pink_noise,
     reverberate,
     rms,
     room_response,
     white_noise,
 )
+from .streaming import LowPassFilter, RoomFilter
 from .tokens import (
     block_drop,
     frame_drop,
@@ -48,6 +50,8 @@ __all__ = [
     "NOISE_BLOCK",
     "SCALES",
     "Degradation",
+    "LowPassFilter",
+    "RoomFilter",
     "Scale",
     "active_rms",
     "add_background",
@@ -76,6 +80,7 @@ __all__ = [
     "muted_at",
     "occlude",
     "overdrive",
+    "pink_noise",
     "random_missing",
     "reverberate",
     "rms",

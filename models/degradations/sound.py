@@ -4,7 +4,7 @@ Nothing here keeps state: randomness comes from a generator that the caller seed
 absolute position, so that a stream may be cut anywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 NOISE_BLOCK: Final = 4096
-"""Samples of `white_noise` that one generator makes."""
+"""Samples of `white_noise` or `pink_noise` that one generator makes."""
 
 
 def rms(samples: Float32) -> float:
@@ -39,17 +39,37 @@ def white_noise(first: int, count: int, seed: int) -> Float32:
     Raises:
         ValueError: first or count is negative.
     """
+    return _from_blocks(
+        first,
+        count,
+        lambda block: np.random.default_rng((seed, block)).standard_normal(
+            NOISE_BLOCK, dtype=np.float32
+        ),
+    )
+
+
+def pink_noise(first: int, count: int, seed: int) -> Float32:
+    """As `white_noise`, with power that falls by 3 dB per octave above 30 Hz at 16 kHz.
+
+    Raises:
+        ValueError: first or count is negative.
+    """
+    return _from_blocks(
+        first,
+        count,
+        lambda block: coloured_noise(NOISE_BLOCK, 3.0, np.random.default_rng((seed, block))),
+    )
+
+
+def _from_blocks(first: int, count: int, make: Callable[[int], Float32]) -> Float32:
+    """Samples first..first + count of a stream made of blocks of `NOISE_BLOCK`."""
     if first < 0 or count < 0:
         raise ValueError(f"noise needs first >= 0 and count >= 0, not {first} and {count}")
     if count == 0:
         return np.zeros(0, dtype=np.float32)
     blocks = range(first // NOISE_BLOCK, (first + count - 1) // NOISE_BLOCK + 1)
-    drawn: list[Float32] = [
-        np.random.default_rng((seed, block)).standard_normal(NOISE_BLOCK, dtype=np.float32)
-        for block in blocks
-    ]
     start = first - blocks.start * NOISE_BLOCK
-    noise: Float32 = np.concatenate(drawn)[start : start + count]
+    noise: Float32 = np.concatenate([make(block) for block in blocks])[start : start + count]
     return noise
 
 

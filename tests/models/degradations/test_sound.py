@@ -106,6 +106,17 @@ def test_reverberation_of_silence_is_silence() -> None:
     assert not degradations.reverberate(np.zeros(500, dtype=np.float32), 0.3, RATE_HZ, rng()).any()
 
 
+def test_pink_noise_falls_and_does_not_depend_on_where_reading_starts() -> None:
+    noise = degradations.pink_noise(0, 1 << 17, seed=1)
+    np.testing.assert_array_equal(degradations.pink_noise(5000, 9000, seed=1), noise[5000:14000])
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    one, two = power[8192:16384].mean(), power[16384:32768].mean()  # 1 to 2, 2 to 4 kHz
+    assert 10 * np.log10(one / two) == pytest.approx(3.0, abs=0.4)
+    assert float(noise.std()) == pytest.approx(1.0, abs=0.01)
+    with pytest.raises(ValueError, match="first >= 0"):
+        degradations.pink_noise(0, -1, seed=1)
+
+
 def test_a_room_keeps_the_energy_and_splits_it_in_half() -> None:
     room = degradations.room_response(0.5, RATE_HZ, rng())
     assert room.shape == (1 + RATE_HZ // 2,)
