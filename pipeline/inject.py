@@ -1,5 +1,7 @@
 """Deliberate damage to decoded media, so that the rest has to notice it by itself.
 
+What is damaged on its way, such as words, is in `inject_text`.
+
 A specification is a comma-separated list of `modality:kind[=value][@from-to]`, times in seconds of
 the session, for example `face:freeze@2-4,audio:noise=5@1-3,text:off`. Without `@` the damage lasts
 for the whole stream, with an open end (`@2-`) until its end.
@@ -8,15 +10,20 @@ for the whole stream, with an open end (`@2-`) until its end.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models import degradations
+from ..models.degradations import LowPassFilter, RoomFilter, Scale
+from ..models.degradations.registry import BURST_S
 from ..stream.packet import MODALITIES, NS_PER_S, Modality, Packet
 
-Kind = Literal["drop", "freeze", "black", "noise", "mute", "clip", "delay", "off"]
+Kind = Literal[
+    "drop", "freeze", "black", "noise", "pink", "impulse", "reverb", "lowpass", "clip", "mute",
+    "bursts", "blur", "dark", "occlude", "rate", "delay", "wer", "off",
+]  # fmt: skip
 Samples = NDArray[np.float32]
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -29,34 +36,45 @@ class InjectError(ValueError):
     """The specification of the damage cannot be understood."""
 
 
-class _Value(NamedTuple):
-    default: float
-    low: float
-    high: float
-    unit: str
+def _scale(name: str, middle: float | None = None) -> tuple[Scale, float]:
+    scale = degradations.SCALES[name]
+    return scale, scale.middle if middle is None else middle
 
 
-_FITS: Final[Mapping[Modality, Mapping[Kind, _Value | None]]] = {
+_DELAY: Final = _scale("text:delay", 0.5)
+
+_FITS: Final[Mapping[Modality, Mapping[Kind, tuple[Scale, float] | None]]] = {
     "audio": {
         "drop": None,
         "freeze": None,
-        "noise": _Value(5.0, -60.0, 100.0, "dB SNR"),
+        "noise": _scale("audio:noise"),
+        "pink": _scale("audio:pink"),
+        "reverb": _scale("audio:reverb"),
+        "lowpass": _scale("audio:lowpass"),
+        "clip": _scale("audio:clip"),
         "mute": None,
-        "clip": _Value(20.0, 1.0, 1e4, "gain"),
-        "delay": _Value(0.5, 0.0, 3600.0, "s"),
+        "bursts": _scale("audio:bursts"),
+        "delay": _DELAY,
         "off": None,
     },
     "face": {
         "drop": None,
         "freeze": None,
         "black": None,
-        "noise": _Value(40.0, 0.0, 255.0, "grey levels"),
-        "delay": _Value(0.5, 0.0, 3600.0, "s"),
+        "noise": _scale("face:noise"),
+        "impulse": _scale("face:impulse"),
+        "blur": _scale("face:blur"),
+        "dark": _scale("face:dark"),
+        "occlude": _scale("face:occlude"),
+        "rate": _scale("face:rate"),
+        "delay": _DELAY,
         "off": None,
     },
-    "text": {"off": None},
+    "text": {"delay": _scale("text:delay"), "wer": _scale("text:wer"), "off": None},
 }
-"""Which kinds fit which modality, and what the value of a kind means."""
+"""Which kinds fit which modality, what the value of a kind means and what it is by default."""
+
+_SAMPLE_WISE: Final = frozenset({"noise", "pink", "reverb", "lowpass", "clip", "mute", "bursts"})
 
 _ITEM: Final = re.compile(
     r"(?P<modality>[^:=@]*):(?P<kind>[^:=@]*)(?:=(?P<value>[^@]*))?(?:@(?P<times>.*))?"
@@ -74,8 +92,8 @@ class Injection:
         kind: what happens to it.
         t0_ns: start of the stretch, session clock.
         t1_ns: its end (exclusive), or None for the end of the stream.
-        value: audio noise: SNR in dB against the speech level; face noise: standard deviation in
-            grey levels; clip: gain; delay: s; 0 for the other kinds.
+        value: how strong, in the unit of the kind's scale in `degradations.SCALES`; for noise and
+            pink the SNR in dB against the speech level; 0 for kinds without a value.
     """
 
     modality: Modality
@@ -147,13 +165,14 @@ def _parse_value(text: str | None, modality: Modality, kind: Kind, item: str) ->
         if text is not None:
             raise InjectError(f"injection {item!r}: {kind} takes no value, not {text!r}")
         return 0.0
+    scale, default = meaning
     if text is None:
-        return meaning.default
+        return default
     value = float(text) if _NUMBER.fullmatch(text) else np.nan
-    if not meaning.low <= value <= meaning.high:
+    if not scale.low <= value <= scale.high:
         raise InjectError(
-            f"injection {item!r}: {kind} needs a number from {meaning.low:g} to {meaning.high:g} "
-            f"({meaning.unit}), not {text!r}"
+            f"injection {item!r}: {kind} needs a number from {scale.low:g} to {scale.high:g} "
+            f"({scale.unit}), not {text!r}"
         )
     return value
 
@@ -183,12 +202,12 @@ def damage(
 ) -> Iterator[Packet]:
     """Apply damage to decoded media; all else passes as it is.
 
-    Sample-wise damage to audio (noise, mute, clip) starts and ends at the exact sample, other
-    damage takes the packets whose first sample lies in the stretch. Dropped packets leave a hole in
-    `seq`, as real loss does. Delay moves `t_available_ns` only; packets still come out in the order
-    in which they came in. Noise depends on time and seed alone, not on how the stream is cut or
-    where reading starts. Freezing repeats the last packet that was let through; a stream that is
-    frozen from its first packet holds that one.
+    Damage to sound itself (noise, reverb, mute and so on) starts and ends at the exact sample;
+    other damage takes the packets whose first sample lies in the stretch. Dropped packets leave a
+    hole in `seq`, as real loss does. Delay moves `t_available_ns` only; packets still come out in
+    the order in which they came in. Noise depends on time and seed alone, not on how the stream is
+    cut or where reading starts; filters begin with the stretch. Freezing repeats the last packet
+    that was let through; a stream that is frozen from its first packet holds that one.
 
     Args:
         packets: of any kinds and modalities; only "media" is damaged, audio being 16 kHz mono.
@@ -199,7 +218,7 @@ def damage(
     Yields:
         The packets that are left, in the order given, with their times as they were.
     """
-    stages = [_Stage(injection, seed, speech_rms) for injection in injections]
+    stages = [Damage(injection, seed, speech_rms) for injection in injections]
     for packet in packets:
         left: Packet | None = packet
         for stage in stages:
@@ -209,21 +228,30 @@ def damage(
             yield left
 
 
-class _Stage:
-    """One injection at work on one stream."""
+class Damage:
+    """One injection at work on one stream.
 
-    def __init__(self, injection: Injection, seed: int, speech_rms: float) -> None:
+    Args:
+        injection: what to do.
+        seed: chooses the noise.
+        speech_rms: the level, relative to full scale, that audio SNRs refer to.
+    """
+
+    def __init__(self, injection: Injection, seed: int = 0, speech_rms: float = SPEECH_RMS) -> None:
         self._injection = injection
         self._seed = seed
         self._speech_rms = speech_rms
         self._held: NDArray[Any] | None = None
+        self._last_ns: int | None = None
+        self._filter = _filter_of(injection, seed)
+        self._past = None if self._filter is None else self._filter.initial_state()
 
     def apply(self, packet: Packet) -> Packet | None:
         """The damaged packet, or None when it is lost."""
         injection = self._injection
         if packet.modality != injection.modality:
             return packet
-        if injection.kind in ("noise", "mute", "clip") and packet.modality == "audio":
+        if injection.kind in _SAMPLE_WISE and packet.modality == "audio":
             return self._edit_samples(packet)
         if not injection.holds(packet.t_capture_ns):
             if injection.kind == "freeze":
@@ -237,15 +265,31 @@ class _Stage:
                 return replace(packet, data=self._hold(packet))
             case "black":
                 return replace(packet, data=np.zeros_like(packet.data))
-            case "noise":
-                rng = np.random.default_rng((self._seed, max(0, packet.t_capture_ns)))
-                noisy = degradations.image_noise(packet.data, self._injection.value, rng)
-                return replace(packet, data=noisy)
+            case "noise" | "impulse" | "blur" | "dark" | "occlude":
+                return replace(packet, data=self._damaged_picture(packet))
+            case "rate":
+                return packet if self._is_kept(packet.t_capture_ns) else None
             case "delay":
                 late_ns = round(self._injection.value * NS_PER_S)
                 return replace(packet, t_available_ns=packet.t_available_ns + late_ns)
             case _:
                 return None
+
+    def _damaged_picture(self, packet: Packet) -> NDArray[Any]:
+        """Noise is new in every picture; what covers a part of it stays where it is."""
+        moving = self._injection.kind in ("noise", "impulse")
+        moment_ns = max(0, packet.t_capture_ns) if moving else self._injection.t0_ns
+        source = np.random.default_rng((self._seed, moment_ns))
+        spoil = degradations.PICTURES[f"face:{self._injection.kind}"]
+        return spoil(packet.data, self._injection.value, source)
+
+    def _is_kept(self, t_ns: int) -> bool:
+        """Whether a camera of the lower rate delivers the picture taken at `t_ns`."""
+        before, self._last_ns = self._last_ns, t_ns
+        if before is None:
+            return True
+        times_ns = np.array([before, t_ns], dtype=np.int64)
+        return bool(degradations.kept_frames(times_ns, self._injection.value)[1])
 
     def _hold(self, packet: Packet) -> NDArray[Any]:
         if self._held is None or self._held.size == 0:
@@ -268,15 +312,33 @@ class _Stage:
         return replace(packet, data=samples)
 
     def _edited(self, samples: Samples, first: int) -> Samples:
+        value, first = self._injection.value, max(0, first)
+        if self._filter is not None and self._past is not None:
+            filtered, self._past = self._filter.step(samples, self._past)
+            return np.clip(filtered, -1.0, 1.0)
         match self._injection.kind:
             case "mute":
                 return np.zeros_like(samples)
+            case "bursts":
+                burst = round(BURST_S * AUDIO_HZ)
+                muted = degradations.muted_at(first, samples.size, value, burst, self._seed)
+                return np.where(muted, np.float32(0.0), samples)
             case "clip":
-                return degradations.overdrive(samples, self._injection.value)
-            case _:
-                level = self._speech_rms * 10.0 ** (-self._injection.value / 20.0)
-                noise = degradations.white_noise(max(0, first), samples.size, self._seed)
+                return degradations.overdrive(samples, value)
+            case kind:
+                level = self._speech_rms * 10.0 ** (-value / 20.0)
+                make = degradations.pink_noise if kind == "pink" else degradations.white_noise
+                noise = make(first, samples.size, self._seed)
                 return np.clip(samples + np.float32(level) * noise, -1.0, 1.0)
+
+
+def _filter_of(injection: Injection, seed: int) -> LowPassFilter | RoomFilter | None:
+    """What damages sound by way of its past, if the injection does."""
+    if injection.kind == "lowpass":
+        return LowPassFilter(injection.value, AUDIO_HZ)
+    if injection.kind == "reverb":
+        return RoomFilter(injection.value, AUDIO_HZ, seed)
+    return None
 
 
 def _sample_at(t_ns: int) -> int:

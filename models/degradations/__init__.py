@@ -6,6 +6,7 @@ measure it. The functions are in one file per kind of data; `registry` names the
 
 from .picture import blur, image_noise, impulse_noise, kept_frames, low_light, occlude
 from .registry import (
+    PICTURES,
     SCALES,
     Degradation,
     Scale,
@@ -48,6 +49,7 @@ from .words import misheard, misheard_word
 
 __all__ = [
     "NOISE_BLOCK",
+    "PICTURES",
     "SCALES",
     "Degradation",
     "LowPassFilter",

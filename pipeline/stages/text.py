@@ -1,6 +1,6 @@
 """Text stage: sound in, words with their times and an embedding per phrase out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from ...models.transcriber_weights import load_whisper
 from ...models.voice_activity import VoiceActivity
 from ...stream.mediafile import audio_packets
 from ...stream.packet import Packet
-from ..inject import damage, parse_injections
+from ..inject import Injection, damage, parse_injections
+from ..inject_text import TextDamage
 from ..job import Go, Job
 from .emitter import Emitter
 
@@ -57,12 +58,19 @@ class TextTrack:
         emitter: numbers what comes out.
         participant: who speaks.
         start_ns: session time at which the sound is expected to begin.
+        injections: damage; what concerns words is done here.
     """
 
     def __init__(
-        self, models: TextModels, emitter: Emitter, participant: str, start_ns: int
+        self,
+        models: TextModels,
+        emitter: Emitter,
+        participant: str,
+        start_ns: int,
+        injections: Sequence[Injection] = (),
     ) -> None:
         self._emitter = emitter
+        self._damage = TextDamage(injections)
         self._timeline = TextTimeline(models.encoder, participant)
         self._transcriber = Transcriber(models.whisper, models.voice)
         self._start_ns = start_ns
@@ -71,6 +79,7 @@ class TextTrack:
 
     def push(self, media: Packet) -> Iterator[Packet]:
         """A transcript whenever words settle, and every 100 ms how far the sound has been heard."""
+        media = self._damage.delay(media)
         self._last = media
         for transcript in self._transcriber.step(media.data, media.t_capture_ns):
             yield self._transcript(media, transcript)
@@ -89,6 +98,7 @@ class TextTrack:
         """Nothing to free."""
 
     def _transcript(self, cause: Packet, transcript: Transcript) -> Packet:
+        transcript = self._damage.mishear(transcript)
         meta: dict[str, Any] = {
             "final": transcript.final,
             "language": transcript.language,
@@ -125,10 +135,11 @@ class TextStage:
         if job.media is None:
             return
         emitter = Emitter("text", job.participant, job.epoch)
-        track = TextTrack(self._models, emitter, job.participant, go.start_ns)
+        injections = parse_injections(job.inject)
+        track = TextTrack(self._models, emitter, job.participant, go.start_ns, injections)
         media = audio_packets(
             job.media, participant=job.participant, start_ns=go.start_ns, epoch=job.epoch
         )
-        for block in damage(media, parse_injections(job.inject)):
+        for block in damage(media, injections):
             yield from track.push(block)
         yield from track.end()

@@ -81,17 +81,20 @@ def test_values_have_defaults_and_are_taken() -> None:
             "face:melt@2-4",
             (
                 "injection 'face:melt@2-4': unknown kind for face: 'melt'; "
-                "known: drop, freeze, black, noise, delay, off"
+                "known: drop, freeze, black, noise, impulse, blur, dark, occlude, rate, delay, off"
             ),
         ),
         (
             "audio:black",
             (
                 "injection 'audio:black': kind does not fit audio: 'black'; "
-                "known: drop, freeze, noise, mute, clip, delay, off"
+                "known: drop, freeze, noise, pink, reverb, lowpass, clip, mute, bursts, delay, off"
             ),
         ),
-        ("text:drop", "injection 'text:drop': kind does not fit text: 'drop'; known: off"),
+        (
+            "text:drop",
+            "injection 'text:drop': kind does not fit text: 'drop'; known: delay, wer, off",
+        ),
         ("face", "injection 'face' is not of the form modality:kind[=value][@from-to]"),
         ("face:drop,", "injection '' is not of the form modality:kind[=value][@from-to]"),
         (
@@ -262,6 +265,48 @@ def test_delay_moves_availability_alone() -> None:
     moved = [b.t_available_ns - a.t_available_ns for a, b in zip(packets, late, strict=True)]
     assert moved == [0, 800_000_000, 800_000_000, 0]
     assert [p.t_capture_ns for p in late] == [p.t_capture_ns for p in packets]
+
+
+@pytest.mark.parametrize("kind", ["pink", "reverb", "lowpass", "bursts=0.6"])
+def test_sound_is_damaged_within_the_stretch_alone_whatever_the_chunks(kind: str) -> None:
+    clean = speech(0.6)
+    spec = parse_injections(f"audio:{kind}@0.1-0.5")
+    whole = sound(damage(cut(clean, []), spec, seed=9))
+    np.testing.assert_array_equal(whole[:1600], clean[:1600])
+    np.testing.assert_array_equal(whole[8000:], clean[8000:])
+    assert not np.array_equal(whole[1600:8000], clean[1600:8000])
+    chunks = sound(damage(blocks(clean, 700), spec, seed=9))
+    np.testing.assert_allclose(chunks, whole, atol=1e-6)
+
+
+def test_a_low_pass_takes_the_high_half_away() -> None:
+    clean = speech(1.0)
+    dull = sound(damage(blocks(clean), parse_injections("audio:lowpass=2000")))
+    low, high = np.array_split(np.abs(np.fft.rfft(dull)) ** 2, 2)
+    assert float(high.sum()) < 1e-4 * float(low.sum())
+
+
+@pytest.mark.parametrize("kind", ["impulse", "blur", "dark", "occlude"])
+def test_pictures_are_damaged_within_the_stretch_alone(kind: str) -> None:
+    packets = film(4)
+    spoilt = list(damage(packets, parse_injections(f"face:{kind}@0.1-0.3"), seed=2))
+    same = [np.array_equal(a.data, b.data) for a, b in zip(packets, spoilt, strict=True)]
+    assert same == [True, False, False, True]
+    assert {p.data.shape for p in spoilt} == {(8, 6, 3)}
+
+
+def test_what_covers_a_picture_stays_where_it_is() -> None:
+    white = np.full((60, 60, 3), 255, dtype=np.uint8)
+    packets = [packet("face", i, i * S, S, white) for i in range(3)]
+    covered = [p.data == 128 for p in damage(packets, parse_injections("face:occlude=0.25"))]
+    assert float(covered[0].mean()) == pytest.approx(0.25, abs=0.01)
+    np.testing.assert_array_equal(covered[0], covered[1])
+    np.testing.assert_array_equal(covered[0], covered[2])
+
+
+def test_a_lower_rate_leaves_out_pictures() -> None:
+    left = damage(film(10), parse_injections("face:rate=5"))
+    assert [p.seq for p in left] == [0, 2, 4, 6, 8]
 
 
 def test_damage_adds_up_in_the_order_given() -> None:
