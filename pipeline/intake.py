@@ -48,6 +48,7 @@ class SessionSetup:
         source: file or device.
         settings: how windows are cut and read.
         disabled: modalities that take no part, with the reason.
+        anchor_utc: time of day of session time 0, ISO 8601; None where it has none.
     """
 
     session_id: str
@@ -55,6 +56,7 @@ class SessionSetup:
     source: str
     settings: Settings
     disabled: Mapping[Modality, str]
+    anchor_utc: str | None = None
 
 
 class Intake:
@@ -75,7 +77,9 @@ class Intake:
         model = ModelRef(id=identity.id, sha256=identity.sha256)
         self._hub = Hub(setup.participant, identity.dims, config, rules, setup.disabled)
         self.journal = Journal(setup.session_id, setup.participant, model)
-        self.ready: Event = self.journal.ready(setup.source, config, starts_of(setup.disabled))
+        self.ready: Event = self.journal.ready(
+            setup.source, config, starts_of(setup.disabled), setup.anchor_utc
+        )
         self._tap = tap
         self._untold_ns: int | None = None
         self.journal.add(self._hub.start())

@@ -1,8 +1,9 @@
 """What a worker is told to do: plain records that travel as JSON."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..stream.bus import BusOptions
 from ..stream.endpoints import CurveKeys
@@ -16,7 +17,9 @@ class Job(BaseModel):
     Attributes:
         settings: the settings of the run.
         participant: whose streams.
-        media: recording to read; None for the recognizer.
+        media: recording to read; None for the recognizer and for live stages.
+        live: how many live streams a stage serves at a time, whose media it gets over the bus;
+            0 for one that reads `media`.
         inject: damage specification, see `inject`.
         asr: folder of the Whisper weights; None when the text stage is off.
         epoch: how often this worker has been started before.
@@ -30,6 +33,7 @@ class Job(BaseModel):
     settings: Settings
     participant: str = "p1"
     media: Path | None = None
+    live: Annotated[int, Field(ge=0)] = 0
     inject: str = ""
     asr: Path | None = None
     epoch: int = 0
@@ -63,3 +67,8 @@ class Go(BaseModel):
 
 
 MODALITY_OF_WORKER: dict[str, Modality] = {"face": "face", "audio": "audio", "text": "text"}
+
+OFFERED = "offered_ns"
+"""Name under which live media say when they came into the session's process, monotonic ns."""
+STAMPS = "stamps"
+"""Name under which live features say when their media were offered, taken and done with."""

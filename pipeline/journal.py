@@ -66,13 +66,17 @@ class Journal:
         return len(self._asked)
 
     def ready(
-        self, source: str, config: WindowConfig, starts: dict[Modality, ModalityStart]
+        self,
+        source: str,
+        config: WindowConfig,
+        starts: dict[Modality, ModalityStart],
+        anchor_utc: str | None = None,
     ) -> Event:
-        """The first event."""
+        """The first event; a live session says at what time of day its time 0 was."""
         return SessionReady(
             **self._sequencer.next()._asdict(),
             source=source,
-            anchor_utc=None,
+            anchor_utc=anchor_utc,
             participants=(self._participant,),
             window_ms=config.grid.window_ns // NS_PER_MS,
             hop_ms=config.hop_ns // NS_PER_MS,

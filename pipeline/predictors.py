@@ -18,6 +18,8 @@ from .stages.build import build_recognizer
 from .supervisor import Death, RestartRule, Supervised, WorkerProcess
 
 if TYPE_CHECKING:
+    import zmq
+
     from ..models.recognizer import Recognizer
 
 MAX_IN_FLIGHT: Final = 8
@@ -127,6 +129,11 @@ class WorkerPredictor:
         self._in_flight: dict[int, tuple[FeatureWindow, int]] = {}
         self._identity: ModelIdentity | None = None
         self._deaths: list[Death] = []
+
+    @property
+    def socket(self) -> "zmq.Socket[bytes]":
+        """What to poll for predictions."""
+        return self._receiver.socket
 
     def launch(self) -> None:
         """Start the worker without waiting, so that others can load meanwhile."""

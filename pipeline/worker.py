@@ -1,7 +1,7 @@
 """Program of a worker process: `python -m tacit.pipeline.worker face|audio|text|recognizer`.
 
 Reads a `Job` from stdin, loads its models, says that it is ready, waits for `Go`, then works until
-its stream ends. It stays until stdin ends, since its parent may not have read everything yet.
+its stream ends, if it is not a live one. It stays until stdin ends, since its parent may not have read everything yet.
 End-of-file means that the parent is done or gone: the worker ends at once, whatever it is doing.
 """
 
@@ -11,14 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..models.errors import ModelError
 from ..stream.bus import BusReceiver, BusSender
 from ..stream.errors import StreamError
 from ..stream.packet import Packet
-from ..stream.wire import Message, packet_to_message
-from .job import MODALITY_OF_WORKER, Go, Job
+from ..stream.wire import Message, message_to_packet, packet_to_message
+from .job import MODALITY_OF_WORKER, OFFERED, STAMPS, Go, Job
 
 _NS_PER_S = 1_000_000_000
 EXIT_FAILED = 3
@@ -33,6 +34,8 @@ def main() -> None:
     try:
         if name == "recognizer":
             recognize(job)
+        elif job.live:
+            serve(name, job)
         else:
             extract(name, job)
     except (StreamError, ModelError) as exc:
@@ -55,6 +58,33 @@ def extract(name: str, job: Job) -> None:
         # Closing the bus would drop what a slower parent has not read yet; it closes stdin when
         # it has read everything, and that ends this process.
         threading.Event().wait()
+
+
+def serve(name: str, job: Job) -> None:
+    """Turn the media of live streams, as they come over the bus, into features."""
+    from .stages.host import open_host
+
+    assert job.listen is not None
+    modality = MODALITY_OF_WORKER[name]
+    with (
+        BusReceiver(job.listen, bind=False, options=job.bus_options) as receiver,
+        _sender(name, job) as sender,
+    ):
+        host = open_host(modality, job, job.live)
+        _send(sender, Message("ready", {"modality": modality}))
+        Go.model_validate_json(sys.stdin.buffer.readline())
+        _end_with_parent()
+        while True:
+            message = receiver.receive(1.0)
+            if message is None:
+                continue
+            taken_ns = time.monotonic_ns()
+            media = message_to_packet(message)
+            offered_ns = media.meta.get(OFFERED, taken_ns)
+            for packet in host.take(media):
+                stamps = [offered_ns, taken_ns, time.monotonic_ns()]
+                stamped = replace(packet, meta={**packet.meta, STAMPS: stamps})
+                _send(sender, packet_to_message(stamped))
 
 
 def recognize(job: Job) -> None:

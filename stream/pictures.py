@@ -1,0 +1,58 @@
+"""Decoded pictures as arrays: scaled, upright, BGR."""
+
+from typing import Any, Final, NamedTuple
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import Interpolation
+from numpy.typing import NDArray
+
+# Without ACCURATE_RND, grey comes out 3 levels too dark.
+_SCALING: Final = Interpolation.AREA | Interpolation.ACCURATE_RND
+
+
+class PictureSize(NamedTuple):
+    """How large pictures may be, and how wide their pixels are for their height."""
+
+    max_side: int
+    pixel_aspect: float
+
+    def fit(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height in square pixels, with the longer side in bounds."""
+        shown_width = width * self.pixel_aspect
+        scale = min(1.0, self.max_side / max(shown_width, height))
+        return max(1, round(shown_width * scale)), max(1, round(height * scale))
+
+
+def upright_bgr(frame: av.VideoFrame, size: PictureSize) -> NDArray[np.uint8]:
+    """A decoded picture as (H, W, 3) uint8 BGR, the right way up."""
+    width, height = size.fit(frame.width, frame.height)
+    # One thread: handing such small work to more made it slower (2.1 -> 4.0 ms).
+    small = frame.reformat(width, height, "bgr24", interpolation=_SCALING, threads=1)
+    picture = small.to_ndarray().astype(np.uint8, copy=False)
+    matrix = _display_matrix(frame)
+    return picture if matrix is None else np.ascontiguousarray(_turned(picture, matrix))
+
+
+def _display_matrix(frame: av.VideoFrame) -> NDArray[np.int32] | None:
+    side_data: Any = frame.side_data  # its stub knows only some of the keys
+    try:
+        item = side_data[SideDataType.DISPLAYMATRIX]
+    except KeyError:
+        return None
+    return np.frombuffer(item, dtype=np.int32)[:9].reshape(3, 3)
+
+
+def _turned(picture: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Apply a display matrix to the nearest right angle, mirroring included.
+
+    FFmpeg's matrix sends a point (p, q) to (a p + c q, b p + d q), with rows (a, b), (c, d).
+    """
+    (a, b), (c, d) = matrix[0, :2].tolist(), matrix[1, :2].tolist()
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        flip_x, flip_y = a < 0, d < 0
+    else:
+        picture = picture.transpose(1, 0, 2)
+        flip_x, flip_y = c < 0, b < 0
+    return picture[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
