@@ -17,6 +17,7 @@ from .batch.inputs import BatchError
 from .commands.annotations import annotations_app
 from .commands.batch import batch_command
 from .commands.bench import bench_replay_command
+from .commands.devices import devices_command
 from .commands.export import export_command
 from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
 from .commands.play import play
@@ -52,6 +53,7 @@ app.command("record")(record_command)
 app.command("verify-replay")(verify_replay_command)
 app.command("purge")(purge_command)
 app.command("batch")(batch_command)
+app.command("devices")(devices_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
 app.add_typer(annotations_app, name="annotations")

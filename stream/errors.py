@@ -31,3 +31,7 @@ class BusError(StreamError):
 
 class RecordingError(StreamError):
     """A session file cannot be written or read."""
+
+
+class DeviceError(StreamError):
+    """A microphone or camera is missing, does not open, or has stopped."""
