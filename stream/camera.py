@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import cv2
 import numpy as np
@@ -101,8 +101,9 @@ def find_camera(source: str | None, cameras: list[CameraInfo] | None = None) -> 
 
 
 def _open(source: int | str) -> Capture:
-    capture: Capture = cv2.VideoCapture(source)
-    return capture
+    capture: Any = cv2.VideoCapture(source)  # its stub allows for more than pictures
+    opened: Capture = capture
+    return opened
 
 
 @dataclass(frozen=True, slots=True)

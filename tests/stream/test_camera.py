@@ -8,7 +8,7 @@ from tacit.stream import camera as module
 from tacit.stream.camera import Camera, CameraInfo, Picture, find_camera, list_cameras
 from tacit.stream.clock import ManualClock
 from tacit.stream.errors import DeviceError
-from tacit.stream.packet import NS_PER_MS, NS_PER_S
+from tacit.stream.packet import NS_PER_MS, NS_PER_S, Packet
 
 TWO = [CameraInfo("Webcam C920", 0), CameraInfo("FaceTime HD", 2)]
 
@@ -71,7 +71,7 @@ def test_twins_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [info.name for info in list_cameras()] == ["Cam", "Cam (2)"]
 
 
-def _next(reel: Reel, packets: Iterator[module.Packet]) -> module.Packet:
+def _next(reel: Reel, packets: Iterator[Packet]) -> Packet:
     reel.on.release()
     return next(packets)
 
