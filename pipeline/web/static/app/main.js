@@ -1,0 +1,182 @@
+/** The page: from consent to readings and back. */
+
+import { Tacit } from "../tacit.js";
+import { CaptureError, openMedia, release } from "./capture.js";
+import { h, say } from "./elements.js";
+import { History } from "./history.js";
+import "./live-view.js";
+import "./start-form.js";
+import { healthInWords } from "./words.js";
+
+const SERVER = new URL("../../", import.meta.url).href;
+const TOKEN = new URLSearchParams(location.search).get("token");
+const SAID_AGAIN_MS = 1500;
+
+const form = document.querySelector("start-form"), view = document.querySelector("live-view"), badge = document.querySelector("analysis-badge");
+const problems = document.querySelector("problem-line"), announcer = document.getElementById("announcer");
+
+let info = null;
+let session = null;
+
+/** Tell everybody, those who listen to the page too, what went wrong and what to do. */
+function complain(message) {
+  const line = h("p", { class: "problem", role: "alert" }, h("button", { type: "button", class: "small", onclick: () => line.remove() }, "Close"), message);
+  problems.replaceChildren(line);
+}
+
+/* Several changes within a moment are said as one, or a screen reader would cut each of them off. */
+const sayings = new Map();
+let sayingTimer = null;
+function announce(about, text) {
+  sayings.set(about, text);
+  sayingTimer ??= setTimeout(() => { sayingTimer = null; say(announcer, [...sayings.values()].join(". ")); sayings.clear(); }, SAID_AGAIN_MS);
+}
+
+/** One run of the analysis, from start to stop. */
+class Session {
+  history = new History();
+  tacit = null;
+  stream = null;
+  fileUrl = null;
+  stopping = new AbortController();
+
+  constructor(settled) { this.settled = settled; }
+
+  async begin() {
+    const { source, file, purposeLabel, ...consent } = this.settled;
+    const options = { ...consent, token: TOKEN, signal: this.stopping.signal };
+    view.reset();
+    if (source === "webrtc") {
+      const { stream, missing } = await openMedia(navigator.mediaDevices);
+      this.stream = stream;
+      if (missing) complain(missing);
+      this.show("connecting");
+      await view.face.showStream(stream).catch(() => { /* Without a picture there is nothing to play. */ });
+      this.tacit = await Tacit.connect(SERVER, { ...options, stream });
+    } else {
+      this.show("connecting");
+      await this.showSource(source, file);
+      this.tacit = await Tacit.play(SERVER, { ...options, source: file ?? source });
+    }
+    this.listen();
+    this.show("live");
+  }
+
+  async showSource(source, file) {
+    if (file) this.fileUrl = URL.createObjectURL(file);
+    if (source === "sample") await view.face.showFile(new URL(info.sample.url, SERVER).href);
+    else if (file) await view.face.showFile(this.fileUrl);
+    else view.face.caption("The server's camera is not shown here.");
+  }
+
+  listen() {
+    this.tacit.on("event", event => this.receive(event));
+    this.tacit.on("state", ({ state, message }) => {
+      this.show(state, message);
+      if (message) announce("connection", message);
+    });
+  }
+
+  receive(event) {
+    if (event.type === "view.face") { view.face.outline(event.outline); return; }
+    if (event.type === "view.level") { view.face.level(event.db); return; }
+    if (event.type === "session.ready") view.face.play();
+    if (event.type === "sensor.health") announce(event.modality, healthInWords(event.modality, event));
+    if (event.type === "error") complain(event.message);
+    this.history.receive(event);
+    view.update(this.history);
+  }
+
+  /** Say in the badge how things are, and leave the start form or come back to it. */
+  show(state, message = "") {
+    const running = state !== "closed";
+    document.documentElement.dataset.state = state;
+    form.hidden = true;
+    view.hidden = badge.hidden = false;
+    const waiting = { connecting: "Starting…", weak: message, reconnecting: message }[state];
+    const words = running ? waiting ?? `Expressed emotion is being analysed: ${this.settled.purposeLabel.toLowerCase()}` : message || "Ended";
+    const button = (text, action) => h("button", { type: "button", class: "small", onclick: action }, text);
+    badge.replaceChildren(h("span", { class: `on-air${waiting || !running ? " waiting" : ""}` }, words),
+      ...(running ? [button("Stop", () => this.stop(false)), button("Stop and delete", () => this.stop(true))] : [button("Start another", () => leave(this, ""))]));
+    if (!running) this.letGo();
+  }
+
+  async stop(deleting) {
+    this.stopping.abort();
+    this.letGo();
+    let said = "Stopped.";
+    try {
+      if (deleting && this.tacit) await this.tacit.withdraw();
+      else await this.tacit?.close();
+      if (deleting) said = "Stopped, and everything that the server kept of it is deleted.";
+    } catch (error) {
+      complain(error.message);
+    }
+    leave(this, said);
+  }
+
+  letGo() {
+    release(this.stream);
+    view.face.clear();
+    if (this.fileUrl) URL.revokeObjectURL(this.fileUrl);
+    this.stream = this.fileUrl = null;
+  }
+}
+
+function leave(old, said) {
+  old.letGo();
+  if (session !== old) return;
+  session = null;
+  document.documentElement.dataset.state = "idle";
+  view.hidden = badge.hidden = true;
+  form.hidden = false;
+  form.busy(false);
+  form.focusStart();
+  if (said) announce("session", said);
+}
+
+form.addEventListener("begin", async ({ detail }) => {
+  if (session) return;
+  problems.replaceChildren();
+  form.busy(true);
+  const started = (session = new Session(detail));
+  try {
+    await started.begin();
+    announce("session", "The analysis has begun.");
+  } catch (error) {
+    if (session !== started) return;
+    if (!(error instanceof CaptureError)) console.info("the session did not start:", error);
+    complain(error.message);
+    leave(started, "");
+  }
+});
+
+view.addEventListener("break", async ({ detail: { modality, kind, on } }) => {
+  view.sensors.press(modality, on);
+  try {
+    if (on) await session?.tacit?.inject(modality, kind); else await session?.tacit?.mend(modality);
+  } catch (error) {
+    view.sensors.press(modality, !on);
+    complain(error.message);
+  }
+});
+view.addEventListener("person", () => { if (session) view.update(session.history); });
+
+async function open() {
+  document.documentElement.dataset.state = "idle";
+  try {
+    info = await Tacit.info(SERVER, TOKEN);
+    form.offer(info);
+    view.sensors.allow(info.injections ?? []);
+    view.words.explain(info.text);
+    if (info.ready === false) announce("server", "The server is still loading its models.");
+  } catch (error) {
+    complain(error.message);
+    setTimeout(open, 3000);
+    return;
+  }
+  problems.replaceChildren();
+  view.line.prepare();
+}
+
+open();
