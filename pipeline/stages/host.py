@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import numpy as np
+
 from ...stream.packet import Modality, Packet
 from ..job import Job
 from .emitter import Emitter
@@ -21,6 +23,7 @@ class Track(Protocol):
         """Free what garbage collection does not."""
 
 
+SOUND_HZ = 16_000
 OpenTrack = Callable[[Packet], Track]
 
 
@@ -87,10 +90,14 @@ def _emitter(modality: Modality, first: Packet, job: Job) -> Emitter:
 
 def _open_face(job: Job) -> OpenTrack:
     from ...models.face_encoder import FaceEncoder, FaceReader
+    from ...models.face_crop import SIDE
     from ...models.face_mesh import FaceMesh
     from .face import FaceTrack
 
     encoder = FaceEncoder.load(job.settings.weights / "face")
+    encoder.encode(
+        np.zeros((1, SIDE, SIDE), np.uint8)
+    )  # the first run is slow, and nobody waits yet
     landmarker, max_hz = job.settings.face.landmarker, job.settings.face.max_hz
 
     def open_track(first: Packet) -> FaceTrack:
@@ -105,6 +112,7 @@ def _open_audio(job: Job) -> OpenTrack:
     from .audio import AudioTrack
 
     encoder = StreamingAudioEncoder.load(job.settings.weights / "audio")
+    encoder.step(np.zeros(SOUND_HZ, np.float32), encoder.initial_state())
 
     def open_track(first: Packet) -> AudioTrack:
         return AudioTrack(encoder, _emitter("audio", first, job), first.t_capture_ns)

@@ -1,0 +1,1 @@
+"""Live sessions: paced by the clock, several people at once."""

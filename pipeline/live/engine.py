@@ -1,0 +1,263 @@
+"""The live engine: a thread that joins sources, stage workers and the recognizer.
+
+It owns every bus end of the live graph, since those belong to one thread. The outside talks to it
+through handles, which take media from any thread, and through `ask`.
+"""
+
+import logging
+import secrets
+import selectors
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import zmq
+
+from ...models.errors import ModelError
+from ...models.features import Modality
+from ...models.manifest import read_verified
+from ...models.whisper_weights import resolve_whisper
+from ...stream.endpoints import BusPlace, bus_place
+from ...stream.errors import StreamError
+from ...stream.packet import MODALITIES
+from ..config import Settings
+from ..doctor import CHECKPOINTS
+from ..feeds import StartError
+from ..inject import parse_injections
+from ..intake import SessionSetup
+from ..job import Job
+from ..plan import OPTIONAL_ASR, on_bus
+from ..predictors import ModelIdentity, WorkerPredictor
+from .handle import LiveHandle
+from .loop import EngineFailed, Listener, LiveLoop, Seat
+from .pool import StagePool
+from .session import LiveSession
+
+T = TypeVar("T")
+POLL_MS: Final = 20
+JOIN_S: Final = 10.0
+log = logging.getLogger(__name__)
+
+
+class EngineError(Exception):
+    """The engine cannot do what was asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlan:
+    """What runs here in live sessions.
+
+    Attributes:
+        jobs: per modality that can be read.
+        disabled: per modality that cannot, why.
+    """
+
+    jobs: dict[Modality, Job]
+    disabled: dict[Modality, str]
+
+
+def live_plan(settings: Settings, sessions: int) -> LivePlan:
+    """Check everything that can be checked before a process is started.
+
+    Args:
+        settings: of the run.
+        sessions: most live sessions at a time.
+
+    Raises:
+        CheckpointError: weights are missing or damaged.
+        ModelError: the speech model that was asked for is not there.
+    """
+    for kind in CHECKPOINTS:
+        read_verified(settings.weights / kind, kind)
+    whisper = resolve_whisper(settings.asr)
+    if whisper.path is None and settings.asr not in OPTIONAL_ASR:
+        raise ModelError(whisper.reason)
+    disabled: dict[Modality, str] = {} if whisper.path else {"text": whisper.reason}
+    # One more than sessions: one that ends may still be in a stage when the next one begins.
+    job = Job(settings=settings, asr=whisper.path, live=sessions + 1)
+    return LivePlan({m: job for m in MODALITIES if m not in disabled}, disabled)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a live session is to be.
+
+    Attributes:
+        participant: who takes part.
+        source: what events call the source, such as "webrtc".
+        absent: modalities that the source does not have, with the reason.
+        inject: damage from the start, see `inject`.
+        views: give viewers the face's outline and the sound's level.
+    """
+
+    participant: str = "p1"
+    source: str = "live"
+    absent: dict[Modality, str] | None = None
+    inject: str = ""
+    views: bool = True
+
+
+class LiveEngine:
+    """Runs live sessions.
+
+    Args:
+        settings: of the run.
+        listener: is told all events, on the engine's thread.
+        most: sessions at a time.
+    """
+
+    def __init__(self, settings: Settings, listener: Listener, most: int = 4) -> None:
+        self.plan: Final = live_plan(settings, most)
+        self.most: Final = most
+        self.identity: ModelIdentity | None = None
+        self.failure = ""
+        self._settings = settings
+        self._listener = listener
+        self._commands: deque[Callable[[LiveLoop], None]] = deque()
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._slots = threading.BoundedSemaphore(most)
+        self._waker, self._woken = socket.socketpair()
+        for end in (self._waker, self._woken):
+            end.setblocking(False)
+        self._thread = threading.Thread(target=self._main, name="tacit-live", daemon=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything is loaded and works."""
+        return self._ready.is_set() and not self.failure
+
+    def start(self) -> None:
+        """Begin to load the models; returns at once."""
+        self._thread.start()
+
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Wait until the models are loaded.
+
+        Raises:
+            EngineError: they cannot be loaded, or took too long.
+        """
+        if not self._ready.wait(timeout_s):
+            raise EngineError(f"the models are not loaded after {timeout_s} s")
+        if self.failure:
+            raise EngineError(self.failure)
+
+    def open(self, opening: Opening) -> LiveHandle:
+        """Begin a session; its time 0 is now.
+
+        Raises:
+            EngineError: not ready, or too many sessions.
+            InjectError: the damage cannot be understood, or not be done to a live stream.
+        """
+        if self.failure or self.identity is None:
+            raise EngineError(self.failure or "still loading the models: try again in a moment")
+        handle = LiveHandle(f"live-{secrets.token_hex(12)}", opening.participant, self.wake)
+        setup = SessionSetup(
+            handle.session_id,
+            opening.participant,
+            opening.source,
+            self._settings,
+            {**self.plan.disabled, **(opening.absent or {})},
+            handle.clock.anchor_utc,
+        )
+        session = LiveSession(setup, self.identity, handle.clock)
+        session.damage.plan(parse_injections(opening.inject))
+        seat = Seat(handle, session, opening.views)
+        self._post(lambda loop: loop.add(seat, time.monotonic_ns()))
+        return handle
+
+    def ask(self, session_id: str, question: Callable[[LiveSession], T]) -> "Future[T]":
+        """Run something on a session, on the engine's thread.
+
+        Returns:
+            the answer to come; a `KeyError` where there is no such session.
+        """
+        future: Future[T] = Future()
+
+        def run(loop: LiveLoop) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(question(loop.seats[session_id].session))
+            except Exception as exc:  # noqa: BLE001 - it belongs to whoever asked
+                future.set_exception(exc)
+
+        self._post(run)
+        return future
+
+    def wake(self) -> None:
+        """Tell the thread that there is something to do; a full pipe says so already."""
+        with suppress(OSError):
+            self._waker.send(b"\0")
+
+    def close(self) -> None:
+        """End all sessions and workers, and wait for that."""
+        self._stop.set()
+        self.wake()
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_S)
+        self._waker.close()
+        self._woken.close()
+
+    def _post(self, command: Callable[[LiveLoop], None]) -> None:
+        self._commands.append(command)
+        self.wake()
+
+    def _main(self) -> None:
+        try:
+            with ExitStack() as stack:
+                self._run(stack)
+        except (EngineFailed, StartError, StreamError, ModelError) as exc:
+            self.failure = str(exc)
+            log.error("live engine: %s", exc)
+        finally:
+            self._ready.set()
+
+    def _run(self, stack: ExitStack) -> None:
+        place = stack.enter_context(bus_place())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tacit-log-")))
+        reading = _listening(on_bus(Job(settings=self._settings), place, "recognizer"), place, "w")
+        jobs = {
+            m: _listening(on_bus(job, place, m), place, f"to-{m}")
+            for m, job in self.plan.jobs.items()
+        }
+        pool = StagePool(jobs, folder)
+        stack.callback(pool.close)
+        predictor = WorkerPredictor(reading, folder)
+        stack.callback(predictor.close)
+        pool.launch()
+        predictor.launch()
+        pool.ready()
+        self.identity = predictor.ready()
+        loop = LiveLoop(pool, predictor, self._listener)
+        self._ready.set()
+        poller = zmq.Poller()
+        for end in (*pool.sockets, predictor.socket):
+            poller.register(end, zmq.POLLIN)
+        poller.register(self._woken.fileno(), zmq.POLLIN)
+        try:
+            while not self._stop.is_set():
+                poller.poll(POLL_MS)
+                self._drain_wakes()
+                while self._commands:
+                    self._commands.popleft()(loop)
+                loop.step(time.monotonic_ns())
+        finally:
+            loop.close("interrupted" if self._stop.is_set() else "error", time.monotonic_ns())
+
+    def _drain_wakes(self) -> None:
+        with suppress(OSError):
+            while self._woken.recv(4096):
+                continue
+
+
+def _listening(job: Job, place: BusPlace, name: str) -> Job:
+    return job.model_copy(update={"listen": place.endpoint(name)})

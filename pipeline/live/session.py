@@ -1,0 +1,203 @@
+"""One participant's live session: media in, stage inputs out; features in, windows and events out.
+
+No thread, process or socket: the caller says what arrives and lets time pass, so that a test can
+run a session in virtual time. Session time lags behind the clock by as long as what is captured
+needs through decoding and the stages: before that, its absence means nothing.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ...models.features import Modality, Prediction
+from ...stream.clock import Clock
+from ...stream.packet import MODALITIES, NS_PER_MS, Packet
+from ..events import Event, MeasurementResult, MeasurementRevised
+from ..intake import Intake, Jobs, SessionSetup
+from ..job import STAMPS
+from ..journal import CloseReason
+from ..predictors import ModelIdentity
+from ..stages.reports import OUTLINE
+from .damage import LiveDamage
+from .trace import Closing, Traces
+
+TRANSIT_NS: Final = 100 * NS_PER_MS
+MOST_TRANSIT_NS: Final = 500 * NS_PER_MS
+SPARE_NS: Final = 30 * NS_PER_MS
+EASE: Final = 0.002
+"""Share of its excess that the transit loses with each packet, so that one slow moment passes."""
+MOST_OUT: Final[Mapping[Modality, int]] = {"face": 3, "audio": 25}
+"""Pieces under way through a stage; beyond, the stage is too slow and new ones are dropped."""
+
+
+@dataclass(slots=True)
+class StreamCounts:
+    """Where the media of one stream went: offered = sent + dropped.
+
+    Attributes:
+        offered: pieces that came from the source.
+        sent: pieces that went to the stage.
+        answered: pieces that came back from it as features.
+        dropped: by reason.
+    """
+
+    offered: int = 0
+    sent: int = 0
+    answered: int = 0
+    dropped: dict[str, int] | None = None
+
+    def drop(self, reason: str) -> None:
+        """Count a piece that is lost."""
+        dropped = self.dropped = self.dropped or {}
+        dropped[reason] = dropped.get(reason, 0) + 1
+
+
+class LiveSession:
+    """Logic of one live session.
+
+    Args:
+        setup: what it is.
+        identity: the model that reads its windows.
+        clock: reads 0 at the session's start.
+    """
+
+    def __init__(self, setup: SessionSetup, identity: ModelIdentity, clock: Clock) -> None:
+        self.setup: Final = setup
+        self.damage: Final = LiveDamage()
+        self.counts: Final = {m: StreamCounts() for m in MODALITIES}
+        self.ended: set[Modality] = set(setup.disabled)
+        self._clock = clock
+        self._transit_ns = float(TRANSIT_NS)
+        self._intake = Intake(setup, identity)
+        self._traces = Traces()
+        self._views: deque[dict[str, Any]] = deque(maxlen=64)
+        self._first: list[Event] = [self._intake.ready]
+
+    @property
+    def now_ns(self) -> int:
+        """Session time by the clock."""
+        return self._clock.now_ns()
+
+    @property
+    def transit_ns(self) -> int:
+        """How long what is captured needs to get here, at present."""
+        return round(self._transit_ns)
+
+    @property
+    def waiting(self) -> int:
+        """Windows that are being read."""
+        return self._intake.journal.waiting
+
+    def route(self, media: Packet) -> Iterator[tuple[Modality, Packet]]:
+        """What the stages get of a piece of media, after damage done on purpose."""
+        counts = self.counts[media.modality]
+        counts.offered += 1
+        if media.modality in self.ended:
+            counts.drop("after_end")
+            return
+        damaged = self.damage.apply(media)
+        if damaged is None:
+            counts.drop("injected")
+            return
+        if media.modality == "audio" and "text" not in self.ended:
+            if not self.damage.words_cut(media.t_capture_ns):
+                yield "text", damaged
+        yield media.modality, damaged
+
+    def has_room(self, modality: Modality) -> bool:
+        """Whether a stage keeps up with this session, so that it may be sent one more piece."""
+        most = MOST_OUT.get(modality)
+        counts = self.counts[modality]
+        return most is None or counts.sent - counts.answered < most
+
+    def stage_restarted(self, modality: Modality) -> None:
+        """What was under way through the stage is lost."""
+        self.counts[modality].answered = self.counts[modality].sent
+
+    def accept(self, packet: Packet, arrived_ns: int) -> Jobs:
+        """Take what a stage gave; windows that are due because of it are to be read now.
+
+        Args:
+            packet: features, words or the end of a stream.
+            arrived_ns: when it came, monotonic clock.
+        """
+        if packet.kind == "end":
+            self.ended.add(packet.modality)
+        elif packet.modality != "text":
+            self.counts[packet.modality].answered += 1
+        outline = packet.meta.get(OUTLINE)
+        if isinstance(outline, list):
+            self._views.append(
+                {
+                    "type": "view.face",
+                    "t_ms": packet.t_capture_ns // NS_PER_MS,
+                    "outline": outline or None,
+                }
+            )
+        meta = {k: v for k, v in packet.meta.items() if k not in (STAMPS, OUTLINE)}
+        self._learn_transit(packet)
+        now_ns = max(self._intake.now_ns, self.now_ns - self.transit_ns)
+        kept = replace(packet, participant=self.setup.participant, t_available_ns=now_ns, meta=meta)
+        jobs = self._intake.accept(kept)
+        self._traces.closed(jobs, Closing(arrived_ns, arrived_ns - self.now_ns, packet))
+        return jobs
+
+    def tick(self, at_ns: int) -> Jobs:
+        """Let time pass; `at_ns` is the monotonic clock's now."""
+        jobs = self._intake.advance(max(0, self.now_ns - self.transit_ns))
+        self._traces.closed(jobs, Closing(at_ns, at_ns - self.now_ns))
+        return jobs
+
+    def failed(self, modality: Modality, code: str, detail: str) -> Jobs:
+        """The stage of a modality is gone for now."""
+        self._intake.note(code, detail)
+        return self._intake.failed(modality, code)
+
+    def note(self, code: str, message: str) -> None:
+        """Something happened that people should know of."""
+        self._intake.note(code, message)
+
+    def asked(self, number: int, at_ns: int) -> None:
+        """A window was given to the recognizer."""
+        self._traces.reached(number, at_ns)
+
+    def answer(self, number: int, prediction: Prediction, took_ns: int, at_ns: int) -> None:
+        """A window was read."""
+        self._traces.reached(number, at_ns)
+        self._intake.journal.answer(number, prediction, took_ns)
+
+    def flush(self, at_ns: int) -> list[Event]:
+        """Events that are certain by now, with their latencies."""
+        events, self._first = [*self._first, *self._intake.journal.flush()], []
+        return [self._with_latency(event, at_ns) for event in events]
+
+    def views(self) -> list[dict[str, Any]]:
+        """What only viewers get, since the last call."""
+        views = list(self._views)
+        self._views.clear()
+        return views
+
+    def finish(self) -> Jobs:
+        """Close the windows that are still open."""
+        return self._intake.finish()
+
+    def close(self, reason: CloseReason, at_ns: int) -> list[Event]:
+        """The last events."""
+        return [*self.flush(at_ns), *self._intake.close(reason)]
+
+    def _learn_transit(self, packet: Packet) -> None:
+        """Machines under load are late; a stream that is merely late must not count as lost."""
+        if packet.kind != "feature":
+            return
+        late_ns = self.now_ns - packet.t_end_ns + SPARE_NS
+        eased_ns = self._transit_ns - EASE * (self._transit_ns - TRANSIT_NS)
+        self._transit_ns = min(max(eased_ns, late_ns, TRANSIT_NS), MOST_TRANSIT_NS)
+
+    def _with_latency(self, event: Event, at_ns: int) -> Event:
+        if not isinstance(event, MeasurementResult | MeasurementRevised):
+            return event
+        trace = self._traces.pop(event.window.end_ms, event.revision)
+        if trace is None:
+            return event
+        return event.model_copy(update={"latency_ms": trace.latency_ms(at_ns)})

@@ -1,0 +1,1 @@
+"""The HTTP, WebRTC and WebSocket server: `tacit serve`."""
