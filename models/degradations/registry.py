@@ -116,10 +116,10 @@ def at_severity(name: str, severity: int, seed: int = 0) -> Degradation:
     return Degradation(name, SCALES[name].levels[severity - 1], seed)
 
 
-def draw(names: Sequence[str], rng: np.random.Generator) -> Degradation:
-    """Draw one of some names, a severity and a seed, for one sample."""
+def draw(names: Sequence[str], rng: np.random.Generator, worst: int = 5) -> Degradation:
+    """Draw one of some names, a severity up to `worst` and a seed, for one sample."""
     name = names[int(rng.integers(len(names)))]
-    return at_severity(name, int(rng.integers(1, 6)), int(rng.integers(2**31)))
+    return at_severity(name, int(rng.integers(1, worst + 1)), int(rng.integers(2**31)))
 
 
 def damage_sound(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..audio_blocks import HOPS_PER_BLOCK
+from ..audio_features import MELS
 from ..audio_net import INPUTS, pooling_weights
 from ..features import Bool, Float32, TokenGrid
 from .audio_augment import FeatureAugment, resample_hops, vary_features
@@ -40,6 +41,9 @@ class WindowConfig:
         least_speech: share of the speech that lies before the end of the window, at least.
         mask_silence: chance that silent frames are masked, as a quality check would.
         drop: chance that a stretch of the stream is missing.
+        margin: most hops before the first and after the last speech that a stream keeps; more
+            silence costs time and teaches nothing new.
+        voices: how many other clips make babble.
     """
 
     grid: TokenGrid = field(default_factory=TokenGrid)
@@ -47,6 +51,8 @@ class WindowConfig:
     least_speech: float = 0.5
     mask_silence: float = 0.3
     drop: float = 0.1
+    margin: int = 40
+    voices: int = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +97,7 @@ def _begin(loud: Bool, config: WindowConfig, rng: np.random.Generator) -> int:
     first, last = int(spoken[0]), int(spoken[-1]) + 1
     if rng.random() < config.late_start:
         return int(rng.integers(first, first + (last - first) // 3 + 1))
-    return int(rng.integers(0, first + 1))
+    return int(rng.integers(max(0, first - config.margin), first + 1))
 
 
 def _cut_window(loud: Bool, config: WindowConfig, rng: np.random.Generator) -> Int64:
@@ -127,13 +133,25 @@ def draw_stream(
     config: WindowConfig,
     augment: FeatureAugment,
     rng: np.random.Generator,
+    voices: Sequence[Float32] = (),
 ) -> Drawn:
-    """Draw one augmented stream of one recording, (hops, 67) raw features, and cut windows."""
+    """Draw one augmented stream of one recording and cut windows.
+
+    Args:
+        features: (hops, 67) raw features.
+        count: windows.
+        config: how they are drawn.
+        augment: feature changes.
+        rng: source of all choices.
+        voices: log-mel of others for babble.
+    """
     stretched = resample_hops(features, augment, rng)
     loud = speech_hops(stretched[:, ENERGY])
     start = _begin(loud, config, rng)
-    windows = np.stack([_cut_window(loud[start:], config, rng) for _ in range(count)])
-    return Drawn(vary_features(stretched[start:], augment, rng), windows)
+    end = int(np.flatnonzero(loud)[-1]) + 1 + config.margin
+    loud = loud[start:end]
+    windows = np.stack([_cut_window(loud, config, rng) for _ in range(count)])
+    return Drawn(vary_features(stretched[start:end], augment, rng, voices), windows)
 
 
 def collate(streams: Sequence[Drawn], labels: Sequence[int], grid: TokenGrid) -> Batch:
@@ -191,7 +209,14 @@ class WindowSampler:
                 part = drawn[k * size : (k + 1) * size]
                 yield collate([w for w, _ in part], [y for _, y in part], self.config.grid)
 
-    def _draw(self, index: int, windows: int) -> Drawn:
+    def _variant(self, index: int) -> Float32:
         variants = self.corpus[index].variants
-        features = variants[self.rng.integers(len(variants))].astype(np.float32)
-        return draw_stream(features, windows, self.config, self.augment, self.rng)
+        return variants[self.rng.integers(len(variants))].astype(np.float32)
+
+    def _draw(self, index: int, windows: int) -> Drawn:
+        voices: list[Float32] = []
+        if self.rng.random() < self.augment.babble:
+            others = self.rng.integers(len(self.corpus), size=self.config.voices)
+            voices = [self._variant(int(i))[:, :MELS] for i in others]
+        features = self._variant(index)
+        return draw_stream(features, windows, self.config, self.augment, self.rng, voices)

@@ -94,3 +94,5 @@ def test_drawing_reaches_every_name_and_severity_and_is_seeded() -> None:
         assert {d.level for d in drawn if d.name == name} == set(degradations.SCALES[name].levels)
     again = np.random.default_rng(0)
     assert drawn == [degradations.draw(chosen, again) for _ in range(200)]
+    mild = {degradations.draw(chosen, source, worst=2).level for _ in range(200)}
+    assert mild == {20.0, 10.0, 0.2, 0.4}

@@ -5,9 +5,8 @@ from tacit.models.features import Float32
 from tacit.models.training.audio_augment import (
     FeatureAugment,
     WaveAugment,
-    coloured_noise,
+    mixed_voices,
     resample_hops,
-    reverberate,
     vary_features,
     vary_wave,
 )
@@ -21,7 +20,7 @@ def features(hops: int = 200) -> Float32:
 
 def test_wave_variants_differ_and_are_seeded() -> None:
     samples = (0.1 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
-    ranges = WaveAugment(reverb=1.0, noise=1.0, low_pass=1.0)
+    ranges = WaveAugment(damage=1.0)
     first = vary_wave(samples, ranges, np.random.default_rng(1))
     assert np.array_equal(first, vary_wave(samples, ranges, np.random.default_rng(1)))
     assert first.dtype == np.float32
@@ -29,19 +28,28 @@ def test_wave_variants_differ_and_are_seeded() -> None:
     assert len(first) != len(samples) or not np.allclose(first, samples)
 
 
-def test_noise_has_unit_power() -> None:
-    noise = coloured_noise(16_000, np.random.default_rng(0))
-    assert noise.shape == (16_000,)
-    np.testing.assert_allclose(noise.std(), 1.0, rtol=1e-5)
+def test_without_damage_only_speed_changes() -> None:
+    samples = (0.1 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
+    out = vary_wave(samples, WaveAugment(speed=0.0, damage=0.0), np.random.default_rng(1))
+    np.testing.assert_array_equal(out, samples)
 
 
-def test_a_room_keeps_the_direct_sound_and_looks_not_ahead() -> None:
-    click = np.zeros(1000, np.float32)
-    click[100] = 1.0
-    heard = reverberate(click, 0.05, np.random.default_rng(0))
-    assert np.abs(heard[:100]).max() < 1e-6
-    assert abs(heard[100] - 1.0) < 1e-6
-    assert np.abs(heard[101:900]).max() > 0.01
+def test_babble_holds_every_voice_at_the_same_power() -> None:
+    low, high = np.full((30, MELS), -20.0, np.float32), np.full((50, MELS), -20.0, np.float32)
+    low[:, 3], high[:, 40] = -4.0, 1.0
+    mixed = mixed_voices([low, high], 120, np.random.default_rng(0))
+    assert mixed.shape == (120, MELS)
+    np.testing.assert_allclose(mixed[:, 3], mixed[:, 40], atol=1e-3)
+    assert mixed[:, 3].min() > mixed[:, 20].max() + 5.0
+
+
+def test_babble_is_laid_under_at_its_ratio() -> None:
+    still = FeatureAugment(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (6.0, 6.0), 0, 0, 0.0)
+    clean = features()
+    voice = np.random.default_rng(1).normal(-3.0, 1.0, (80, MELS)).astype(np.float32)
+    noisy = vary_features(clean.copy(), still, np.random.default_rng(0), [voice])
+    speech, both = (np.exp(f[:, :MELS].astype(np.float64)).mean() for f in (clean, noisy))
+    np.testing.assert_allclose(10 * np.log10(speech / (both - speech)), 6.0, atol=0.05)
 
 
 def test_tempo_changes_length_and_never_mixes_pitch_with_silence() -> None:
@@ -61,7 +69,7 @@ def test_feature_changes_keep_the_floor_and_the_form() -> None:
 
 
 def test_no_change_asked_for_is_none() -> None:
-    still = FeatureAugment(0.0, 0.0, 0.0, 0.0, 0.0, (9.0, 9.0), 0, 0, 0.0)
+    still = FeatureAugment(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (9.0, 9.0), 0, 0, 0.0)
     rng = np.random.default_rng(0)
     out = vary_features(resample_hops(features(), still, rng), still, rng)
     np.testing.assert_allclose(out, features(), atol=1e-5)

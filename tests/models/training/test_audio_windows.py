@@ -64,3 +64,25 @@ def test_rare_classes_are_drawn_as_often(tmp_path: Path) -> None:
     sampler = WindowSampler(corpus, WindowConfig(), FeatureAugment(), seed=0)
     labels = torch.cat([b.labels for b in sampler.batches(50, 10)])
     assert torch.bincount(labels, minlength=7).min() > 45  # 71 each on average
+
+
+def test_a_stream_keeps_little_silence_around_its_speech() -> None:
+    t = np.arange(64_000) / 16_000
+    tone = (0.2 * np.sin(2 * np.pi * 300 * t) * (np.abs(t - 2.0) < 0.5)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    config = WindowConfig(margin=20, late_start=0.0)
+    still = FeatureAugment(tempo=0.0, gain_db=0.0, noise=0.0)
+    for _ in range(30):
+        hops = len(draw_stream(raw_features(tone), 2, config, still, rng).features)
+        assert 100 <= hops <= 150
+
+
+def test_voices_of_other_clips_are_laid_under(tmp_path: Path) -> None:
+    corpus = load_corpus(clips(tmp_path), CorpusConfig(variants=0), None, quiet)
+    still = FeatureAugment(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, (-20.0, -20.0), 0, 0, 0.0)
+    plain = FeatureAugment(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0), 0, 0, 0.0)
+    loud, quiet_ones = (
+        WindowSampler(corpus, WindowConfig(), ranges, seed=1).batch(40).features[..., :64]
+        for ranges in (still, plain)
+    )
+    assert float(loud.exp().mean()) > 30.0 * float(quiet_ones.exp().mean())
