@@ -20,13 +20,15 @@ from torch.nn import functional
 
 from .errors import ModelError
 from .features import MODALITIES, Modality, Source
-from .labels import EMOTIONS
 
 SOURCES: Final[dict[Source, int]] = {"measured": 0, "recovered": 1, "absent": 2}
-"""Row of the source embedding; recovered tokens come with the recovery model."""
+"""Row of the source embedding."""
 
 CLAMP: Final = 8.0
 """Standardised token values are cut here, so that a wild feature cannot rule the attention."""
+
+LEAST_SCALE: Final = 1e-2
+"""Smallest spread of a token value that is still scaled to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,13 @@ class FusionConfig:
     """Shape of a fusion network.
 
     Attributes:
-        dims: token length of each modality.
+        dims: token length of each modality that takes part.
         bins: tokens per modality and window.
         width: inner width, a multiple of `heads`.
         layers: attention blocks.
         heads: attention heads.
         dropout: in training only, [0, 1).
+        classes: C, what is told apart.
     """
 
     dims: Mapping[Modality, int]
@@ -48,9 +51,10 @@ class FusionConfig:
     layers: int = 2
     heads: int = 4
     dropout: float = 0.1
+    classes: int = 7
 
     def __post_init__(self) -> None:
-        if set(self.dims) != set(MODALITIES) or min(self.dims.values()) < 1:
+        if not self.dims or set(self.dims) - set(MODALITIES) or min(self.dims.values()) < 1:
             raise ModelError(f"fusion dims {dict(self.dims)}: one length > 0 per modality wanted")
         if self.width < 1 or self.heads < 1 or self.width % self.heads:
             raise ModelError(f"fusion width {self.width} is no multiple of heads {self.heads}")
@@ -59,6 +63,13 @@ class FusionConfig:
                 f"fusion bins {self.bins}, layers {self.layers}, dropout {self.dropout}: "
                 "bins > 0, layers >= 0 and dropout in [0, 1) wanted"
             )
+        if self.classes < 2:
+            raise ModelError(f"fusion classes {self.classes}: two or more wanted")
+
+    @property
+    def names(self) -> tuple[Modality, ...]:
+        """Modalities that take part, in the order of `MODALITIES`."""
+        return tuple(name for name in MODALITIES if name in self.dims)
 
     def as_dict(self) -> dict[str, Any]:
         """Fields as JSON values, for a manifest."""
@@ -81,8 +92,8 @@ class FusionOutput(NamedTuple):
     """What the network says about a batch.
 
     Attributes:
-        logits: (B, 7) before calibration.
-        unimodal: (B, 3, 7) part of each modality in the sum, 0 where it has no token.
+        logits: (B, C) before calibration.
+        unimodal: (B, M, C) part of each modality in the sum, 0 where it has no token.
         feature: (B, width) the summary token, for distillation.
     """
 
@@ -134,11 +145,11 @@ class Reader(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, dim: int, width: int) -> None:
+    def __init__(self, dim: int, width: int, classes: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("scale", torch.ones(dim))
-        self.alone = nn.Linear(dim, len(EMOTIONS))
+        self.alone = nn.Linear(dim, classes)
         self.project = nn.Linear(dim, width)
 
     def standardise(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -158,10 +169,11 @@ class Fusion(nn.Module):
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
         self.config = config
+        self.names = config.names
         self.readers = nn.ModuleDict(
-            {name: Reader(config.dims[name], config.width) for name in MODALITIES}
+            {name: Reader(config.dims[name], config.width, config.classes) for name in self.names}
         )
-        self.modality = nn.Embedding(len(MODALITIES), config.width)
+        self.modality = nn.Embedding(len(self.names), config.width)
         self.time = nn.Embedding(config.bins, config.width)
         self.source = nn.Embedding(len(SOURCES), config.width)
         self.summary = nn.Parameter(torch.randn(config.width) * 0.02)
@@ -169,12 +181,40 @@ class Fusion(nn.Module):
             Block(config.width, config.heads, config.dropout) for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, len(EMOTIONS))
+        self.head = nn.Linear(config.width, config.classes)
         for embedding in (self.modality, self.time):
             nn.init.normal_(embedding.weight, std=0.02)
         # A source that training never showed must not disturb: it starts as "no difference".
         nn.init.zeros_(self.source.weight)
         nn.init.zeros_(self.head.weight)
+
+    @torch.no_grad()
+    def fit_standardiser(self, measured: Mapping[Modality, Tensor]) -> None:
+        """Set each reader's mean and scale from measured tokens (N, D) per modality, in place."""
+        for name in self.names:
+            reader, values = self._reader(name), measured[name]
+            reader.mean.copy_(values.mean(dim=0))
+            reader.scale.copy_(1.0 / values.std(dim=0).clamp(min=LEAST_SCALE))
+
+    def standardise(
+        self, tokens: Mapping[Modality, Tensor], mask: Mapping[Modality, Tensor]
+    ) -> dict[Modality, Tensor]:
+        """Tokens as the transformer sees them: the space in which lost ones are recovered.
+
+        Args:
+            tokens: per modality (B, T, D) float32; anything, NaN too, where the mask is False.
+            mask: per modality (B, T) bool, True where there is a token.
+
+        Returns:
+            per modality (B, T, D) in [-CLAMP, CLAMP], exactly 0 where the mask is False.
+
+        Raises:
+            ModelError: shapes differ from the config.
+        """
+        self._check(tokens, mask)
+        return {
+            name: self._reader(name).standardise(tokens[name], mask[name]) for name in self.names
+        }
 
     def forward(
         self,
@@ -182,34 +222,43 @@ class Fusion(nn.Module):
         mask: Mapping[Modality, Tensor],
         sources: Mapping[Modality, Tensor] | None = None,
     ) -> FusionOutput:
-        """Read a batch of windows.
+        """Read a batch of windows; `standardise`, then `read`."""
+        return self.read(self.standardise(tokens, mask), mask, sources)
+
+    def read(
+        self,
+        z: Mapping[Modality, Tensor],
+        mask: Mapping[Modality, Tensor],
+        sources: Mapping[Modality, Tensor] | None = None,
+    ) -> FusionOutput:
+        """Read a batch of standardised windows.
 
         Args:
-            tokens: per modality (B, T, D) float32; anything, NaN too, where the mask is False.
+            z: per modality (B, T, D) as `standardise` gives them, or recovered in their likeness;
+                0 where the mask is False.
             mask: per modality (B, T) bool, True where there is a token.
             sources: per modality (B, T) int64 rows of `SOURCES`; all measured if left out.
 
         Returns:
             logits and their parts, finite for finite tokens whatever the mask.
-
-        Raises:
-            ModelError: shapes differ from the config.
         """
-        self._check(tokens, mask)
         alone, sequence = [], []
-        for index, name in enumerate(MODALITIES):
-            reader = self.readers[name]
-            assert isinstance(reader, Reader)
-            z = reader.standardise(tokens[name], mask[name])
+        for index, name in enumerate(self.names):
+            reader = self._reader(name)
             count = mask[name].sum(dim=1, keepdim=True)
-            said = reader.alone(z.sum(dim=1) / count.clamp(min=1))
+            said = reader.alone(z[name].sum(dim=1) / count.clamp(min=1))
             alone.append(torch.where(count > 0, said, 0.0))
             place = self.modality.weight[index] + self.time.weight
             source = self.source.weight[0] if sources is None else self.source(sources[name])
-            sequence.append(reader.project(z) + place + source)
-        feature = self._mix(torch.cat(sequence, dim=1), torch.cat([mask[m] for m in MODALITIES], 1))
+            sequence.append(reader.project(z[name]) + place + source)
+        feature = self._mix(torch.cat(sequence, dim=1), torch.cat([mask[m] for m in self.names], 1))
         unimodal = torch.stack(alone, dim=1)
         return FusionOutput(self.head(feature) + unimodal.sum(dim=1), unimodal, feature)
+
+    def _reader(self, name: Modality) -> Reader:
+        reader = self.readers[name]
+        assert isinstance(reader, Reader)
+        return reader
 
     def _mix(self, sequence: Tensor, present: Tensor) -> Tensor:
         """Run the blocks over (B, S, W) tokens and return the summary (B, W)."""
@@ -223,7 +272,7 @@ class Fusion(nn.Module):
         return torch.as_tensor(self.norm(x[:, 0]))
 
     def _check(self, tokens: Mapping[Modality, Tensor], mask: Mapping[Modality, Tensor]) -> None:
-        for name in MODALITIES:
+        for name in self.names:
             wanted = (self.config.bins, self.config.dims[name])
             if tuple(tokens[name].shape[1:]) != wanted or tokens[name].ndim != 3:
                 raise ModelError(

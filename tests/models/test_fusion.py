@@ -135,7 +135,7 @@ def test_config_round_trip() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dims": {"audio": 4}}, "dims"),
+        ({"dims": {"smell": 4}}, "dims"),
         ({"dims": {**DIMS, "text": 0}}, "dims"),
         ({"width": 9}, "width 9"),
         ({"bins": 0}, "bins 0"),

@@ -93,7 +93,8 @@ def test_a_modality_says_the_same_alone_and_in_company(recognizer: Recognizer) -
     together = recognizer.predict(window())
     for name in MODALITIES:
         alone = recognizer.predict(window((name,)))
-        assert together.unimodal[name].tobytes() == alone.probabilities.tobytes()
+        # Not to the byte: some CPUs sum the rows of a batch in different orders.
+        assert np.allclose(together.unimodal[name], alone.probabilities, atol=1e-6)
 
 
 def test_an_unusable_modality_counts_as_absent(recognizer: Recognizer) -> None:
@@ -227,7 +228,7 @@ def test_the_combined_hash_ignores_order() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"network": {"dims": {"audio": 1}}},
+        {"network": {"dims": {"audio": 1, "smell": 2}}},
         {"calibration": {"temperatures": {}}},
         {"encoders": None},
         {"encoders": ["face"]},
