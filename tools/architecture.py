@@ -297,9 +297,20 @@ def check_annotations(tree: Tree) -> list[str]:
     return found
 
 
+def _as_python(texts: Sequence[PurePosixPath]) -> set[PurePosixPath]:
+    """Scripts as if they were modules of each folder above them, which is where tests look."""
+    scripts = (path for path in texts if path.suffix == ".js")
+    return {
+        folder / f"{path.stem.replace('-', '_')}.py" for path in scripts for folder in path.parents
+    }
+
+
 def check_mirror(tree: Tree) -> list[str]:
-    """tests/<folder>/test_x.py tests <folder>/x.py, and every larger source file has one."""
-    paths = {source.path for source in tree.sources}
+    """tests/<folder>/test_x.py tests <folder>/x.py, and every larger source file has one.
+
+    Scripts of web pages, x.js or x-y.js somewhere below <folder>, are tested by such files too.
+    """
+    paths = {source.path for source in tree.sources} | _as_python(tree.texts)
     found, tested = [], set()
     for source in tree.under("tests"):
         inner = PurePosixPath(*source.path.parts[1:])

@@ -79,6 +79,7 @@ PLANTED = [
     ),
     ("mirror", "tests/stream/test_gone.py", "", "tests no file of stream"),
     ("mirror", "tests/models/training/test_net.py", "", "tests no file of models/training"),
+    ("mirror", "tests/pipeline/web/test_gone.py", "", "tests no file of pipeline/web"),
     ("mirror", "stream/large.py", "\n" * 31, "stream/large.py:1: has no test file"),
     ("traces", "README.md", "see /" + "home/someone/x", "a path of one machine"),
     ("traces", "Makefile", "pip install --index" + "-url x", "the address of a package registry"),
@@ -126,3 +127,9 @@ def test_a_named_exception_needs_no_test_file(
 ) -> None:
     monkeypatch.setattr(architecture, "UNTESTED", {"stream/large.py": "only constants"})
     assert RULES["mirror"](plant(tmp_path, {**SOUND, "stream/large.py": "\n" * 99})) == []
+
+
+def test_scripts_of_a_page_are_tested_from_the_folder_above_them(tmp_path: Path) -> None:
+    script = {"pipeline/web/static/app/emotion-bars.js": "export const a = 1;"}
+    tests = {"tests/pipeline/web/test_emotion_bars.py": ""}
+    assert RULES["mirror"](plant(tmp_path, {**SOUND, **script, **tests})) == []

@@ -1,0 +1,104 @@
+"""Nothing begins before purpose and consent are settled."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fakes.browser import Visit
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+INFO = {
+    "sources": ["webrtc", "sample", "upload", "device"],
+    "purposes": [
+        {"code": "demo", "label": "Trying it out", "needs_exception": False},
+        {"code": "workplace", "label": "At work", "needs_exception": True},
+    ],
+    "exceptions": ["medical", "safety"],
+    "devices": [{"kind": "audio", "name": "mic one"}, {"kind": "video", "name": "0"}],
+}
+OPEN = """(() => {
+  const form = document.body.appendChild(document.createElement("start-form"));
+  form.offer(a);
+  window.begun = [];
+  form.addEventListener("begin", event => window.begun.push(event.detail));
+})()"""
+
+
+@pytest.fixture
+def page(empty_page: Visit) -> Iterator[Any]:
+    empty_page.page.evaluate("document.body.replaceChildren()")
+    empty_page.run("app/start-form.js", OPEN, INFO)
+    return empty_page.page
+
+
+def begun(page: Any) -> list[dict[str, Any]]:
+    page.click("button.main")
+    found: list[dict[str, Any]] = page.evaluate("window.begun")
+    return found
+
+
+def test_without_consent_it_does_not_begin(page: Any) -> None:
+    page.select_option("[name=purpose]", "demo")
+    assert begun(page) == []
+    page.check("[name=consent]")
+    (settled,) = begun(page)
+    assert (settled["source"], settled["purpose"]) == ("webrtc", "demo")
+    assert settled["consent"].startswith("page 20")
+
+
+def test_without_a_purpose_it_does_not_begin(page: Any) -> None:
+    page.check("[name=consent]")
+    assert begun(page) == []
+
+
+def test_at_work_it_needs_an_exception_and_its_reason(page: Any) -> None:
+    page.check("[name=consent]")
+    assert page.is_hidden("[name=exception]")
+    page.select_option("[name=purpose]", "workplace")
+    assert "article 5(1)(f)" in page.inner_text("#refused")
+    assert begun(page) == []
+    page.select_option("[name=exception]", "safety")
+    assert begun(page) == []
+    page.fill("[name=reason]", "too short")
+    assert begun(page) == []
+    page.fill("[name=reason]", "drowsy drivers of a crane")
+    (settled,) = begun(page)
+    assert (settled["exception"], settled["reason"]) == ("safety", "drowsy drivers of a crane")
+
+
+def test_another_purpose_takes_the_exception_away(page: Any) -> None:
+    page.check("[name=consent]")
+    page.select_option("[name=purpose]", "workplace")
+    page.select_option("[name=purpose]", "demo")
+    assert page.is_hidden("[name=exception]")
+    (settled,) = begun(page)
+    assert "exception" not in settled
+
+
+def test_the_sample_needs_nobody_to_agree(page: Any) -> None:
+    page.check("[value=sample]")
+    assert page.is_hidden("[name=consent]")
+    (settled,) = begun(page)
+    assert (settled["source"], settled["purpose"]) == ("sample", "demo")
+
+
+def test_a_recording_has_to_be_chosen_and_agreed_to(page: Any) -> None:
+    page.check("[value=upload]")
+    page.select_option("[name=purpose]", "demo")
+    page.check("[name=consent]")
+    assert "in this recording" in page.inner_text(".agreed")
+    assert begun(page) == []
+    file = {"name": "talk.wav", "mimeType": "audio/wav", "buffer": b"RIFF"}
+    page.set_input_files("[name=file]", file)
+    assert len(begun(page)) == 1
+
+
+def test_devices_of_the_server_are_named(page: Any) -> None:
+    page.check("[value=device]")
+    page.select_option("[name=purpose]", "demo")
+    page.check("[name=consent]")
+    page.select_option("[name=audio]", "")
+    (settled,) = begun(page)
+    assert (settled["video"], settled["audio"]) == ("0", "")
