@@ -65,3 +65,22 @@ MICROPHONE_CHANNELS: Final = 2
 # A picture is a device's whole second late before the camera counts as gone.
 CAMERA_STALL_NS: Final = 2 * NS_PER_S
 CAMERA_OPEN_NS: Final = 5 * NS_PER_S
+
+# Server: what one caller may ask of it.
+MAX_OFFER_BYTES: Final = 64 * 1024
+MAX_OFFER_MEDIA: Final = 4
+MAX_OFFER_CANDIDATES: Final = 64
+MAX_JSON_BYTES: Final = 16 * 1024
+MAX_UPLOAD_BYTES: Final = 256 * 1024 * 1024
+MAX_SESSIONS: Final = 4
+MAX_STARTS_PER_MINUTE: Final = 60
+BODY_S: Final = 5.0
+CONNECT_S: Final = 10.0
+# A peer whose media stopped is given up after this; aiortc itself takes half a minute.
+PEER_GONE_NS: Final = 10 * NS_PER_S
+MAX_SOCKETS: Final = 32
+MAX_SOCKET_MESSAGE_BYTES: Final = 64 * 1024
+MAX_SOCKET_MESSAGES_PER_S: Final = 50
+SOCKET_PING_S: Final = 10.0
+SOCKET_LAG_NS: Final = NS_PER_S
+VIEWER_QUEUE: Final = 256

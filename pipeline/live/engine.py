@@ -6,7 +6,6 @@ through handles, which take media from any thread, and through `ask`.
 
 import logging
 import secrets
-import selectors
 import socket
 import tempfile
 import threading
@@ -117,14 +116,13 @@ class LiveEngine:
     def __init__(self, settings: Settings, listener: Listener, most: int = 4) -> None:
         self.plan: Final = live_plan(settings, most)
         self.most: Final = most
+        self.settings: Final = settings
         self.identity: ModelIdentity | None = None
         self.failure = ""
-        self._settings = settings
         self._listener = listener
         self._commands: deque[Callable[[LiveLoop], None]] = deque()
         self._stop = threading.Event()
         self._ready = threading.Event()
-        self._slots = threading.BoundedSemaphore(most)
         self._waker, self._woken = socket.socketpair()
         for end in (self._waker, self._woken):
             end.setblocking(False)
@@ -164,7 +162,7 @@ class LiveEngine:
             handle.session_id,
             opening.participant,
             opening.source,
-            self._settings,
+            self.settings,
             {**self.plan.disabled, **(opening.absent or {})},
             handle.clock.anchor_utc,
         )
@@ -224,7 +222,7 @@ class LiveEngine:
     def _run(self, stack: ExitStack) -> None:
         place = stack.enter_context(bus_place())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tacit-log-")))
-        reading = _listening(on_bus(Job(settings=self._settings), place, "recognizer"), place, "w")
+        reading = _listening(on_bus(Job(settings=self.settings), place, "recognizer"), place, "w")
         jobs = {
             m: _listening(on_bus(job, place, m), place, f"to-{m}")
             for m, job in self.plan.jobs.items()

@@ -28,23 +28,30 @@ SOURCES: Final[tuple[Modality, ...]] = ("audio", "face")
 class Pool(Protocol):
     """The stages; see `pool.StagePool`."""
 
-    def up(self, modality: Modality) -> bool: ...
+    def up(self, modality: Modality) -> bool:
+        """Whether a stage takes media now."""
 
-    def send(self, modality: Modality, media: Packet) -> bool: ...
+    def send(self, modality: Modality, media: Packet) -> bool:
+        """Give a stage a packet; False where it does not take it."""
 
-    def receive(self) -> Iterator[Packet]: ...
+    def receive(self) -> Iterator[Packet]:
+        """What the stages gave."""
 
-    def look_after(self, now_ns: int) -> list[StageDown]: ...
+    def look_after(self, now_ns: int) -> list[StageDown]:
+        """Notice dead workers, and bring them back."""
 
 
 class Reader(Protocol):
     """The recognizer; see `predictors.Predictor`."""
 
-    def submit(self, job: int, window: FeatureWindow) -> None: ...
+    def submit(self, job: int, window: FeatureWindow) -> None:
+        """Ask for a prediction."""
 
-    def poll(self, timeout_s: float = 0.0) -> list[tuple[int, Prediction, int]]: ...
+    def poll(self, timeout_s: float = 0.0) -> list[tuple[int, Prediction, int]]:
+        """Predictions that are ready."""
 
-    def deaths(self) -> list[Death]: ...
+    def deaths(self) -> list[Death]:
+        """Deaths since the last call."""
 
 
 class Listener(Protocol):

@@ -100,9 +100,9 @@ class LiveSession:
         if damaged is None:
             counts.drop("injected")
             return
-        if media.modality == "audio" and "text" not in self.ended:
-            if not self.damage.words_cut(media.t_capture_ns):
-                yield "text", damaged
+        speaks = media.modality == "audio" and "text" not in self.ended
+        if speaks and not self.damage.words_cut(media.t_capture_ns):
+            yield "text", damaged
         yield media.modality, damaged
 
     def has_room(self, modality: Modality) -> bool:

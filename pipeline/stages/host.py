@@ -89,15 +89,14 @@ def _emitter(modality: Modality, first: Packet, job: Job) -> Emitter:
 
 
 def _open_face(job: Job) -> OpenTrack:
+    from ...models.face_crop import CROP
     from ...models.face_encoder import FaceEncoder, FaceReader
-    from ...models.face_crop import SIDE
     from ...models.face_mesh import FaceMesh
     from .face import FaceTrack
 
     encoder = FaceEncoder.load(job.settings.weights / "face")
-    encoder.encode(
-        np.zeros((1, SIDE, SIDE), np.uint8)
-    )  # the first run is slow, and nobody waits yet
+    # The first run is slow, and nobody waits yet.
+    encoder.encode(np.zeros((1, CROP, CROP), np.uint8))
     landmarker, max_hz = job.settings.face.landmarker, job.settings.face.max_hz
 
     def open_track(first: Packet) -> FaceTrack:

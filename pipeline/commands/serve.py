@@ -1,0 +1,73 @@
+"""`tacit serve`."""
+
+import asyncio
+import ipaddress
+import logging
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..config import ConfigError, load_settings
+from .options import AsrOption, ConfigOption, WeightsOption
+
+PORT = 8765
+
+
+def serve_command(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond this machine it needs TLS.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = PORT,
+    token: Annotated[
+        str | None, typer.Option(help="What callers must show; made up where one is needed.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Page that may use this server, e.g. https://my.app.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front of this server does TLS.")
+    ] = False,
+    ice_server: Annotated[
+        list[str] | None, typer.Option(help="STUN or TURN server, e.g. stun:stun.my.org.")
+    ] = None,
+    asr: AsrOption = None,
+    weights: WeightsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the page, WebRTC ingest and events, until Ctrl-C.
+
+    Only this machine can reach it unless --host says otherwise.
+
+    tacit serve
+
+    tacit serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    local = _is_loopback(host)
+    if (tls_cert is None) != (tls_key is None):
+        raise ConfigError("--tls-cert and --tls-key: give both or none")
+    if not local and tls_cert is None and not behind_proxy:
+        raise ConfigError(
+            f"--host {host}: beyond this machine faces and voices must be encrypted; give "
+            "--tls-cert and --tls-key, or --behind-proxy if a proxy does that"
+        )
+    # Not at the top: the other commands need none of it, and it takes a while to import.
+    from ..server.run import Address, serve
+
+    settings = load_settings(config, {"asr": asr, "weights": weights})
+    shown = token if token is not None else "" if local else secrets.token_urlsafe(18)
+    address = Address(host, port, shown, tuple(origin or ()), tls_cert, tls_key)
+    asyncio.run(serve(settings, address, tuple(ice_server or ()), typer.echo))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

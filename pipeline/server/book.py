@@ -1,0 +1,187 @@
+"""What the server knows of its sessions: who, what for, how they are doing, last values.
+
+Nothing is written anywhere; when consent is withdrawn, what is here of a session goes at once.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ...stream.packet import MODALITIES, NS_PER_MS, Modality
+from ..consent import Terms
+from ..events import (
+    Event,
+    MeasurementResult,
+    MeasurementRevised,
+    SensorHealth,
+    SessionClosed,
+    SessionReady,
+    to_json_line,
+)
+from ..live.damage import Injected
+from ..live.handle import LiveHandle
+from .viewers import Audience, Importance, Line
+
+MOST_ENDED: Final = 64
+"""Ended sessions that are still answered for."""
+
+
+@dataclass(slots=True)
+class Served:
+    """One session.
+
+    Attributes:
+        terms: under which it runs.
+        source: "webrtc", "sample" or "upload".
+        handle: into the engine; what runs ends with it.
+        state: "connecting", "live" or "ended".
+        stop: ends its source.
+        injected: what is broken on purpose.
+        ready: its first event.
+        health: last change of each modality.
+        result: last result.
+        ended: set when its last event has come.
+    """
+
+    terms: Terms
+    source: str
+    handle: LiveHandle
+    state: str = "connecting"
+    stop: Callable[[], Awaitable[None]] | None = None
+    injected: list[Injected] = field(default_factory=list)
+    ready: Line | None = None
+    health: dict[Modality, tuple[SensorHealth, Line]] = field(default_factory=dict)
+    result: Line | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def as_json(self) -> dict[str, Any]:
+        """SESSION of the API."""
+        now_ns = self.handle.now_ns()
+        return {
+            "session_id": self.handle.session_id,
+            "participant": self.terms.participant,
+            "source": self.source,
+            "purpose": self.terms.purpose,
+            "state": self.state,
+            "t_ms": now_ns // NS_PER_MS,
+            "injected": [injected_json(i) for i in self.injected],
+            "health": {
+                m: {"state": change.state, "reason": change.reason}
+                for m, (change, _) in self.health.items()
+            },
+            "recording": False,
+        }
+
+    def last_lines(self) -> list[Line]:
+        """What a viewer that comes late has to know."""
+        lines = [self.ready, *(line for _, line in self.health.values()), self.result]
+        return [line for line in lines if line is not None]
+
+
+def injected_json(injected: Injected) -> dict[str, Any]:
+    """One broken sensor as the API shows it."""
+    return {
+        "modality": injected.modality,
+        "kind": injected.kind,
+        "since_ms": injected.t0_ns // NS_PER_MS,
+        "until_ms": None if injected.t1_ns is None else injected.t1_ns // NS_PER_MS,
+    }
+
+
+class Book:
+    """All sessions; belongs to the event loop's thread.
+
+    Args:
+        audience: is told of all events.
+    """
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+        self._served: dict[str, Served] = {}
+        self._early: dict[str, list[Event]] = {}
+
+    @property
+    def live(self) -> list[Served]:
+        """Sessions that have not ended."""
+        return [s for s in self._served.values() if s.state != "ended"]
+
+    @property
+    def all(self) -> list[Served]:
+        """All sessions that are remembered."""
+        return list(self._served.values())
+
+    def get(self, session_id: str) -> Served | None:
+        """A session, if it is known."""
+        return self._served.get(session_id)
+
+    def add(self, served: Served) -> None:
+        """Take in a new session."""
+        self._served[served.handle.session_id] = served
+        self.note(served.handle.session_id, self._early.pop(served.handle.session_id, []))
+        ended = [name for name, s in self._served.items() if s.state == "ended"]
+        for name in ended[:-MOST_ENDED]:
+            del self._served[name]
+
+    def forget(self, session_id: str) -> list[str]:
+        """Delete all that is kept of a session.
+
+        Returns:
+            what there was.
+        """
+        served = self._served.pop(session_id, None)
+        if served is None:
+            return []
+        kept = {
+            "events": served.ready is not None,
+            "health": bool(served.health),
+            "results": served.result is not None,
+        }
+        return [name for name, there in kept.items() if there]
+
+    def note(self, session_id: str, events: list[Event]) -> None:
+        """Events came out of a session."""
+        served = self._served.get(session_id)
+        if served is None:
+            # The engine's thread may be quicker than the one that opened the session.
+            first = next((e for e in events if isinstance(e, SessionReady)), None)
+            if first is not None or session_id in self._early:
+                self._early.setdefault(session_id, []).extend(events)
+            return
+        lines = [self._note(served, event) for event in events]
+        self._audience.tell(lines)
+
+    def note_views(self, session_id: str, views: list[dict[str, Any]]) -> None:
+        """What only viewers get came out of a session."""
+        served = self._served.get(session_id)
+        if served is None:
+            return
+        named = {"session_id": session_id, "participant": served.terms.participant}
+        now_ns = time.monotonic_ns()
+        self._audience.tell(
+            Line(session_id, json.dumps({**view, **named}), "view", now_ns) for view in views
+        )
+
+    def _note(self, served: Served, event: Event) -> Line:
+        importance: Importance = "fact"
+        if isinstance(event, MeasurementResult | MeasurementRevised):
+            importance = "result"
+        line = Line(event.session_id, to_json_line(event), importance, time.monotonic_ns())
+        match event:
+            case SessionReady():
+                served.ready = line
+                if served.state == "connecting" and served.source != "webrtc":
+                    served.state = "live"
+            case SensorHealth():
+                served.health[event.modality] = (event, line)
+            case MeasurementResult():
+                served.result = line
+            case SessionClosed():
+                served.state = "ended"
+                served.ended.set()
+        return line
+
+
+MODALITY_NAMES: Final = frozenset(MODALITIES)

@@ -1,0 +1,140 @@
+"""Opens and ends sessions, and carries what the engine gives to those who watch."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ...stream.limits import MAX_SESSIONS, MAX_STARTS_PER_MINUTE, PEER_GONE_NS
+from ..consent import Terms
+from ..events import Event
+from ..inject import InjectError
+from ..live.engine import EngineError, LiveEngine, Opening
+from .book import Book, Served
+from .errors import ApiError
+from .guard import Pace
+from .viewers import Audience
+
+CARE_S: Final = 0.25
+END_WAIT_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeskOptions:
+    """What the operator chose.
+
+    Attributes:
+        ice_servers: addresses of STUN or TURN servers; none by default, so that nothing is asked
+            beyond this machine.
+        own_terms: terms of programs on this machine that state none; empty to ask them too.
+        sessions: most at a time.
+    """
+
+    ice_servers: tuple[str, ...] = ()
+    own_terms: Mapping[str, str] = field(default_factory=dict)
+    sessions: int = MAX_SESSIONS
+
+
+class EngineListener:
+    """Brings what the engine's thread gives to the event loop's."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._book: Book | None = None
+
+    def attach(self, loop: asyncio.AbstractEventLoop, book: Book) -> None:
+        """Say where to."""
+        self._loop, self._book = loop, book
+
+    def events(self, session_id: str, events: list[Event]) -> None:
+        """Events, in order."""
+        if self._loop is not None and self._book is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._book.note, session_id, events)
+
+    def views(self, session_id: str, views: list[dict[str, Any]]) -> None:
+        """What only viewers get."""
+        if self._loop is not None and self._book is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._book.note_views, session_id, views)
+
+
+class Desk:
+    """Opens and ends sessions; belongs to the event loop's thread.
+
+    Args:
+        engine: runs them.
+        listener: was given to the engine.
+        options: see `DeskOptions`.
+    """
+
+    def __init__(self, engine: LiveEngine, listener: EngineListener, options: DeskOptions) -> None:
+        self.engine: Final = engine
+        self.options: Final = options
+        self.audience: Final = Audience()
+        self.book: Final = Book(self.audience)
+        self.refused: Final[dict[str, int]] = {}
+        self._listener = listener
+        self._pace = Pace(MAX_STARTS_PER_MINUTE)
+        self._care: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Start to listen to the engine and to look after sessions."""
+        self._listener.attach(asyncio.get_running_loop(), self.book)
+        self._care = asyncio.create_task(self._look_after(), name="tacit-care")
+
+    def open(self, terms: Terms, opening: Opening) -> Served:
+        """Open a session.
+
+        Raises:
+            ApiError: not ready, too many, or the damage asked for cannot be done.
+        """
+        self._pace.take()
+        if len(self.book.live) >= self.options.sessions:
+            raise ApiError(
+                "too_many_sessions",
+                f"{self.options.sessions} sessions run already; stop one, or wait",
+                10,
+            )
+        try:
+            handle = self.engine.open(opening)
+        except EngineError as exc:
+            raise ApiError("failed" if self.engine.failure else "starting", str(exc), 2) from exc
+        except InjectError as exc:
+            raise ApiError("bad_request", str(exc)) from exc
+        served = Served(terms, opening.source, handle)
+        self.book.add(served)
+        return served
+
+    async def stop(self, served: Served) -> None:
+        """End a session; its last events still come."""
+        if served.stop is not None:
+            stop, served.stop = served.stop, None
+            await stop()
+        served.handle.end("end")
+
+    async def withdraw(self, served: Served) -> list[str]:
+        """End a session whose participant withdraws consent, and delete what is kept of it.
+
+        Returns:
+            what was deleted.
+        """
+        await self.stop(served)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(served.ended.wait(), END_WAIT_S)
+        return self.book.forget(served.handle.session_id)
+
+    async def close(self) -> None:
+        """End everything but the engine."""
+        if self._care is not None:
+            self._care.cancel()
+        await asyncio.gather(*(self.stop(served) for served in self.book.live))
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(CARE_S)
+            self.audience.look_after(time.monotonic_ns())
+            for served in self.book.live:
+                silent_ns = served.handle.now_ns() - served.handle.heard_ns
+                if silent_ns > PEER_GONE_NS:
+                    await self.stop(served)

@@ -1,0 +1,148 @@
+"""Runs the server until it is told to stop."""
+
+import asyncio
+import ipaddress
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from ..config import ConfigError, Settings
+from ..live.engine import LiveEngine
+from .app import make_app
+from .desk import Desk, DeskOptions, EngineListener
+from .guard import Access
+
+SHUTDOWN_S: Final = 2.0
+OWN_TERMS: Final = {"purpose": "test", "consent": "operator of this machine"}
+"""Terms of programs on this machine that state none: whoever runs both tries Tacit out."""
+
+
+class Address:
+    """Where to listen, and who may ask there.
+
+    Args:
+        host: address or name.
+        port: 0 for any free one.
+        token: what callers must show; empty for none.
+        origins: pages that may use the server, besides its own.
+        cert: certificate chain for TLS; None for none.
+        key: its key.
+
+    Raises:
+        ConfigError: the certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        token: str,
+        origins: tuple[str, ...],
+        cert: Path | None,
+        key: Path | None,
+    ) -> None:
+        self.host, self.port, self.token = host, port, token
+        self._origins = origins
+        self.tls: ssl.SSLContext | None = None
+        if cert is not None and key is not None:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            try:
+                self.tls.load_cert_chain(cert, key)
+            except (OSError, ssl.SSLError) as exc:
+                raise ConfigError(f"--tls-cert {cert}: cannot be used: {exc}") from exc
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    def access(self, port: int) -> Access:
+        """Who may ask, once the port is known."""
+        names = {self.host, "localhost", "127.0.0.1", "[::1]"}
+        hosts = {f"{name}:{port}" for name in names} | (names if port in (80, 443) else set())
+        scheme = "https" if self.tls else "http"
+        own = {f"{scheme}://{host}" for host in hosts}
+        named = {origin.partition("://")[2] for origin in self._origins}
+        return Access(frozenset(hosts | named), frozenset(own | set(self._origins)), self.token)
+
+    def url(self, port: int) -> str:
+        """What to open in a browser."""
+        scheme = "https" if self.tls else "http"
+        query = f"?token={self.token}" if self.token else ""
+        return f"{scheme}://{self.host}:{port}/{query}"
+
+
+async def serve(
+    settings: Settings,
+    address: Address,
+    ice_servers: tuple[str, ...],
+    say: Callable[[str], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: of all sessions.
+        address: where, and who may ask.
+        ice_servers: STUN and TURN servers for peers.
+        say: told the address once it is open.
+
+    Raises:
+        ConfigError: the address is taken.
+        ModelError: weights are missing or damaged.
+    """
+    listener = EngineListener()
+    engine = LiveEngine(settings, listener)
+    desk = Desk(engine, listener, DeskOptions(ice_servers, OWN_TERMS if address.local else {}))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    door = await _listen(address)
+    port = door.getsockname()[1]
+    runner = web.AppRunner(
+        make_app(desk, address.access(port)), access_log=None, shutdown_timeout=SHUTDOWN_S
+    )
+    await runner.setup()
+    await web.SockSite(runner, door, ssl_context=address.tls).start()
+    engine.start()
+    say(f"Tacit: {address.url(port)}   (Ctrl-C stops it)")
+    try:
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        await asyncio.to_thread(engine.close)
+
+
+async def _listen(address: Address) -> socket.socket:
+    try:
+        family, kind, proto, _, where = (
+            await asyncio.get_running_loop().getaddrinfo(
+                address.host, address.port, type=socket.SOCK_STREAM
+            )
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(128)
+    except OSError as exc:
+        raise ConfigError(
+            f"--port {address.port}: cannot listen on {address.host}:{address.port} "
+            f"({exc.strerror}); stop what uses it, or choose another with --port"
+        ) from exc
+    listener.setblocking(False)
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
