@@ -1,0 +1,246 @@
+"""Streams that drop in mid-clip: what the past is worth, by recovery and by simply reading it.
+
+One run trains everything on one split of one seed and reads its test people under every gap. Runs
+are lines of a file, so that a study that was stopped goes on where it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..features import Modality
+from ..fusion import Fusion
+from ..labels import EMOTIONS
+from ..recovery.averaging import Sampled, spread_of
+from ..recovery.flow import Solver
+from ..recovery.gate import Gate, gate_features, gate_loss, mix
+from ..training.loop import FitConfig, fit_steps, frozen
+from .baseline import Parts
+from .statistics import tally
+from .streams_batches import Batch, Sampler, Shown, Standard, judged
+from .streams_fit import (
+    Bench,
+    Budget,
+    Fill,
+    fit_fusion,
+    fit_recovery,
+    fit_regressor,
+    held,
+    regressed,
+    sampler_of,
+)
+from .streams_tokens import Ints, Takes
+from .streams_windows import GAPS, NAMES, Stream, make_stream, populations
+
+FOLDS: Final = 5
+TRAIN_ORDERS: Final = 4
+TEST_ORDERS: Final = 2
+SAMPLES: Final = (1, 8, 32)
+GATE_STEPS: Final = 200
+Condition = tuple[Modality, int]
+CONDITIONS: Final[tuple[Condition, ...]] = tuple((name, gap) for name in NAMES for gap in GAPS)
+
+
+def split(people: Ints, faced: Sequence[int], fold: int) -> Parts:
+    """People of one fold; each has one actor whose face is known frame by frame and three others.
+
+    The group after the test's validates.
+    """
+    rest = np.array([p for p in np.unique(people) if p not in faced])
+    groups = [
+        np.sort(np.concatenate([[one], some]))
+        for one, some in zip(faced, np.array_split(rest, FOLDS), strict=True)
+    ]
+    test, valid = groups[fold], groups[(fold + 1) % FOLDS]
+    train = np.setdiff1d(np.unique(people), np.concatenate([test, valid]))
+    return Parts(train, valid, test)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readers:
+    """Everything trained in one run.
+
+    Attributes:
+        whole: fusion that was trained on whole windows.
+        drop: leaves out what is lost; without and with distillation from `whole`.
+        drop_kd: the same, distilled.
+        drop_past: distilled, and given the past as further tokens.
+        drop_twin: `drop_past` with another seed, as a control for averaging.
+        fills: by name: how what is lost is filled, who reads it, and whether with the past.
+        gate: between `drop_past` and recovery.
+    """
+
+    whole: Fusion
+    drop: Fusion
+    drop_kd: Fusion
+    drop_past: Fusion
+    drop_twin: Fusion
+    fills: Mapping[str, tuple[Fill, Fusion, bool]]
+    gate: Gate
+
+
+def train(bench: Bench, tokens: dict[Modality, Tensor]) -> Readers:
+    """Train everything that is compared."""
+
+    def whole_view(batch: Batch) -> Shown:
+        return batch.whole(past=False)
+
+    whole = fit_fusion(bench, whole_view, None, past=False)
+    teacher = (whole, whole_view)
+
+    def reader(fill: Fill, past: bool) -> Fusion:
+        def view(batch: Batch) -> Shown:
+            return batch.filled(fill(batch, 1, bench.generator), past)
+
+        return fit_fusion(bench, view, teacher, past)
+
+    drops = [
+        fit_fusion(bench, lambda b, p=past: b.dropped(p), known, past=past)  # type: ignore[misc]
+        for past, known in ((False, None), (False, teacher), (True, teacher), (True, teacher))
+    ]
+    regression = regressed(fit_regressor(bench, past=True), past=True)
+    flow, student = fit_recovery(bench, whole, True, tokens)
+    once = Solver(1, student=True)
+    recovery, blind = sampler_of(student, True, once), sampler_of(student, False, once)
+    by_past = reader(recovery, past=True)
+    fills = {
+        "hold last": (held, reader(held, past=False), False),
+        "MLP regression": (regression, reader(regression, past=True), True),
+        "recovery": (recovery, by_past, True),
+        "recovery, reader without past": (recovery, reader(recovery, past=False), False),
+        "recovery without past": (blind, reader(blind, past=False), False),
+        "teacher, 8 steps": (sampler_of(flow, True, Solver(8)), by_past, True),
+    }
+    gate = fit_gate(bench, drops[2], fills["recovery"])
+    return Readers(whole, *drops, fills, gate)
+
+
+def read(fusion: Fusion, shown: Shown, samples: int = 1) -> Tensor:
+    """Probabilities (B, C), averaged over samples."""
+    with torch.no_grad():
+        p = fusion.read(*shown).logits.softmax(dim=1)
+    return p.reshape(-1, samples, p.shape[1]).mean(dim=1)
+
+
+def sampled(batch: Batch, fill: tuple[Fill, Fusion, bool], generator: torch.Generator) -> Sampled:
+    """The reading of many samples, and how they differ."""
+    make, fusion, past = fill
+    recovered = make(batch, SAMPLES[-1], generator)
+    with torch.no_grad():
+        out = fusion.read(*batch.filled(recovered, past))
+    logits = out.logits.reshape(len(batch), SAMPLES[-1], -1)
+    each = logits.softmax(dim=-1)
+    feature = out.feature.reshape(len(batch), SAMPLES[-1], -1)
+    spread = spread_of(recovered, batch.condition())
+    return Sampled(each.mean(dim=1), each, logits, feature, spread)
+
+
+def fit_gate(bench: Bench, drop: Fusion, fill: tuple[Fill, Fusion, bool]) -> Gate:
+    """Fit the gate on the validation people, whom neither reading was trained on."""
+    rows = []
+    for batch in bench.valid:
+        recovered = sampled(batch, fill, bench.generator)
+        p_drop = read(drop, batch.dropped(past=True))
+        features = gate_features(batch.condition(), recovered, p_drop)
+        rows.append((features, recovered.probabilities, p_drop, batch.labels))
+    features, p_recover, p_drop, labels = (torch.cat(column) for column in zip(*rows, strict=True))
+    gate = Gate(NAMES, hidden=4)
+
+    def loss_of(_: int) -> Tensor:
+        return gate_loss(gate, features, p_recover, p_drop, labels)
+
+    fit_steps([gate], loss_of, FitConfig(GATE_STEPS, rate=1e-2, weight_decay=0.05))
+    return frozen(gate)
+
+
+def answers(readers: Readers, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    """What each method says, (B, C) by name."""
+    said = {
+        "whole": read(readers.whole, batch.whole(past=False)),
+        "drop": read(readers.drop, batch.dropped(past=False)),
+        "drop+KD": read(readers.drop_kd, batch.dropped(past=False)),
+        "drop+KD given the past": read(readers.drop_past, batch.dropped(past=True)),
+    }
+    twin = read(readers.drop_twin, batch.dropped(past=True))
+    said["two drop+KD given the past, averaged"] = 0.5 * (said["drop+KD given the past"] + twin)
+    for name, (fill, fusion, past) in readers.fills.items():
+        if name in ("hold last", "MLP regression"):
+            said[name] = read(fusion, batch.filled(fill(batch, 1, generator), past))
+            continue
+        counts = SAMPLES if name == "recovery" else SAMPLES[1:2]
+        for count in counts:
+            made = fill(batch, count, generator)
+            said[f"{name}, K={count}"] = read(fusion, batch.filled(made, past), count)
+    recovered = sampled(batch, readers.fills["recovery"], generator)
+    p_drop = said["drop+KD given the past"]
+    with torch.no_grad():
+        share = readers.gate(gate_features(batch.condition(), recovered, p_drop))
+    said["recovery, soft gate"] = mix(share, recovered.probabilities, p_drop)
+    said["recovery and drop+KD given the past, averaged"] = 0.5 * (recovered.probabilities + p_drop)
+    return said
+
+
+def run(takes: Takes, fold: int, seed: int, budget: Budget, faced: Sequence[int]) -> dict[str, Any]:
+    """Train on one split and read its test people.
+
+    Returns:
+        one record: who was tested, and per condition and method the hits, support and surprise of
+        each of them.
+    """
+    rng = np.random.default_rng([seed, fold])
+    torch.manual_seed(1000 * seed + fold)
+    generator = torch.Generator().manual_seed(1000 * seed + fold)
+    parts = split(takes.people, faced, fold)
+    known = populations(takes, parts.train)
+    streams = [make_stream(takes, parts.train, known, rng) for _ in range(TRAIN_ORDERS)]
+    standard = Standard.of(streams)
+    sampler = Sampler(streams, standard, rng)
+    held_out = make_stream(takes, parts.valid, known, rng)
+    valid = [judged(held_out, standard, *each, rng) for each in CONDITIONS]
+    bench = Bench(sampler, valid, budget, generator)
+    tokens = {
+        name: torch.cat([torch.from_numpy(s.tokens[name][s.measured[name]]) for s in streams])
+        for name in NAMES
+    }
+    z = {m: (tokens[m] - standard.mean[m]) / standard.scale[m] for m in NAMES}
+    readers = train(bench, z)
+    tests = [make_stream(takes, parts.test, known, rng) for _ in range(TEST_ORDERS)]
+    return {
+        "fold": fold,
+        "seed": seed,
+        "people": [int(p) for p in parts.test],
+        "valid": score(readers, [held_out], standard, (parts.valid, rng), generator),
+        "test": score(readers, tests, standard, (parts.test, rng), generator),
+    }
+
+
+def score(
+    readers: Readers,
+    streams: Sequence[Stream],
+    standard: Standard,
+    who: tuple[Ints, np.random.Generator],
+    generator: torch.Generator,
+) -> dict[str, dict[str, Any]]:
+    """Per condition and method: hits and support per person and class, surprise per person."""
+    people, rng = who
+    found: dict[str, dict[str, Any]] = {}
+    for lost, gap in CONDITIONS:
+        counted: dict[str, Any] = {}
+        batches = [judged(stream, standard, lost, gap, rng) for stream in streams]
+        for batch in batches:
+            names = np.intersect1d(people, batch.people)
+            owner = np.searchsorted(names, batch.people)
+            for method, p in answers(readers, batch, generator).items():
+                one = tally(p.numpy(), batch.labels.numpy(), owner, len(EMOTIONS))
+                counted[method] = one if method not in counted else counted[method] + one
+        found[f"{lost} {gap}"] = {
+            "people": [int(p) for p in names],
+            "support": next(iter(counted.values())).support[0].astype(int).tolist(),
+            "hits": {m: t.hits[0].astype(int).tolist() for m, t in counted.items()},
+            "surprise": {m: np.round(t.surprise[0], 3).tolist() for m, t in counted.items()},
+        }
+    return found

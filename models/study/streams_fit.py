@@ -1,0 +1,249 @@
+"""Training of everything that the study of streams compares, on one split."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..features import Modality
+from ..fusion import Fusion, FusionConfig
+from ..recovery.distill import DistillConfig, distill, student_of
+from ..recovery.fills import MlpRegressor, hold_last, mlp_loss
+from ..recovery.flow import FlowConfig, Solver, draw_noise, flow_loss, recover
+from ..recovery.network import RecoveryConfig, RecoveryNet
+from ..training.fusion_losses import kd_loss
+from ..training.loop import FitConfig, fit_steps, frozen
+from .streams_batches import Batch, Sampler, Shown
+from .streams_tokens import AUDIO_DIM, FACE_DIM
+from .streams_windows import BIN_S, BINS, PAST, SPAN
+
+DIMS: Final[dict[Modality, int]] = {"audio": AUDIO_DIM, "face": FACE_DIM}
+KD_WEIGHT: Final = 0.5
+SMOOTHING: Final = 0.05
+LOOK_EVERY: Final = 50
+
+Net = TypeVar("Net", bound=nn.Module)
+View = Callable[[Batch], Shown]
+Fill = Callable[[Batch, int, torch.Generator], dict[Modality, Tensor]]
+"""Samples per modality (B, K, BINS, D) of what a batch has lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long things are trained; the best step by validation loss is kept.
+
+    Attributes:
+        fusion: steps of each fusion.
+        regressor: steps of the MLP.
+        teacher: steps of the flow.
+        student: steps of the distillation.
+        batch: windows per step.
+        width: of the fusions.
+        generator: width of the recovery networks.
+        latent: numbers per recovered token.
+    """
+
+    fusion: int = 500
+    regressor: int = 400
+    teacher: int = 500
+    student: int = 200
+    batch: int = 32
+    width: int = 32
+    generator: int = 32
+    latent: int = 12
+    distill: DistillConfig = field(
+        default_factory=lambda: DistillConfig(steps=(1,), draws=2, teacher_steps=8)
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bench:
+    """What trainings share.
+
+    Attributes:
+        sampler: of training batches.
+        valid: batches of the validation people, every gap in them.
+        budget: steps.
+        generator: source of torch's randomness.
+    """
+
+    sampler: Sampler
+    valid: Sequence[Batch]
+    budget: Budget
+    generator: torch.Generator
+
+
+class Best:
+    """Keeps the weights with the lowest validation loss."""
+
+    def __init__(self, module: nn.Module, loss_of: Callable[[], float], every: int) -> None:
+        self._module = module
+        self._loss_of = loss_of
+        self._every = every
+        self.loss = float("inf")
+        self._kept: dict[str, Tensor] = {}
+
+    def __call__(self, step: int, _: float) -> None:
+        """Look, now and then."""
+        if (step + 1) % self._every:
+            return
+        self._module.eval()
+        with torch.inference_mode():
+            loss = self._loss_of()
+        self._module.train()
+        if loss < self.loss:
+            self.loss = loss
+            self._kept = {k: v.detach().clone() for k, v in self._module.state_dict().items()}
+
+    def restore(self) -> None:
+        """Put the best weights back."""
+        self._module.load_state_dict(self._kept)
+
+
+def fit_fusion(bench: Bench, view: View, teacher: tuple[Fusion, View] | None, past: bool) -> Fusion:
+    """Train a fusion on one way of showing windows.
+
+    Args:
+        bench: data and budget.
+        view: how windows are shown, in training and validation.
+        teacher: a frozen fusion that sees everything, and how; None trains on labels alone.
+        past: whether the view has the past in front.
+    """
+    budget = bench.budget
+    bins = SPAN if past else BINS
+    net = Fusion(FusionConfig(DIMS, bins=bins, width=budget.width, layers=1, dropout=0.2))
+
+    def loss_of(_: int) -> Tensor:
+        batch = bench.sampler.draw(budget.batch)
+        said = net.read(*view(batch)).logits
+        loss = functional.cross_entropy(said, batch.labels, label_smoothing=SMOOTHING)
+        if teacher is None:
+            return loss
+        with torch.no_grad():
+            meant = teacher[0].read(*teacher[1](batch)).logits
+        return KD_WEIGHT * kd_loss(said, meant) + (1.0 - KD_WEIGHT) * loss
+
+    def valid_loss() -> float:
+        losses = [
+            functional.cross_entropy(net.read(*view(batch)).logits, batch.labels)
+            for batch in bench.valid
+        ]
+        return float(torch.stack(losses).mean())
+
+    return _fit(net, loss_of, valid_loss, budget.fusion)
+
+
+def fit_regressor(bench: Bench, past: bool) -> MlpRegressor:
+    """Train the MLP that predicts what is lost."""
+    budget = bench.budget
+    config = RecoveryConfig(DIMS, bins=BINS, past=PAST, dropout=0.1)
+    net = MlpRegressor(config)
+
+    def loss_of(_: int) -> Tensor:
+        batch = bench.sampler.draw(budget.batch)
+        return mlp_loss(net, batch.condition(past), batch.truth)
+
+    def valid_loss() -> float:
+        losses = [mlp_loss(net, b.condition(past), b.truth) for b in bench.valid]
+        return float(torch.stack(losses).mean())
+
+    return _fit(net, loss_of, valid_loss, budget.regressor)
+
+
+def fit_recovery(
+    bench: Bench, reader: Fusion, past: bool, tokens: dict[Modality, Tensor]
+) -> tuple[RecoveryNet, RecoveryNet]:
+    """Train the flow, and distil it into one step.
+
+    Args:
+        bench: data and budget.
+        reader: frozen fusion of whole windows, for the losses on its output.
+        past: whether recovery is given the past.
+        tokens: per modality (N, D) standardised, to find the latent space.
+
+    Returns:
+        teacher and student.
+    """
+    budget = bench.budget
+    config = RecoveryConfig(
+        DIMS,
+        bins=BINS,
+        past=PAST,
+        latent=budget.latent,
+        width=budget.generator,
+        context_layers=1,
+        decoder_layers=2,
+    )
+    teacher = RecoveryNet(config)
+    teacher.space.fit(tokens)
+    flow = FlowConfig(draws=2)
+
+    def flow_of(_: int) -> Tensor:
+        batch = bench.sampler.draw(budget.batch)
+        return flow_loss(teacher, batch.condition(past), batch.truth, flow, bench.generator)
+
+    def flow_valid() -> float:
+        fixed = torch.Generator().manual_seed(1)
+        losses = [flow_loss(teacher, b.condition(past), b.truth, flow, fixed) for b in bench.valid]
+        return float(torch.stack(losses).mean())
+
+    _fit(teacher, flow_of, flow_valid, budget.teacher)
+    student = student_of(teacher).requires_grad_(True)
+
+    def map_of(_: int) -> Tensor:
+        batch = bench.sampler.draw(budget.batch)
+        made = distill(
+            student, teacher, reader, batch.condition(past), budget.distill, bench.generator
+        )
+        return made.losses["total"]
+
+    def map_valid() -> float:
+        fixed = torch.Generator().manual_seed(1)
+        losses = [
+            distill(student, teacher, reader, b.condition(past), budget.distill, fixed).losses[
+                "total"
+            ]
+            for b in bench.valid
+        ]
+        return float(torch.stack(losses).mean())
+
+    return teacher, _fit(student, map_of, map_valid, budget.student)
+
+
+def sampler_of(net: RecoveryNet, past: bool, solver: Solver) -> Fill:
+    """Samples of a recovery network."""
+
+    def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
+        noise = draw_noise(net.config, len(batch), samples, generator)
+        with torch.no_grad():
+            return recover(net, batch.condition(past), noise, solver)
+
+    return fill
+
+
+def regressed(net: MlpRegressor, past: bool) -> Fill:
+    """The one prediction of a regressor."""
+
+    def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
+        with torch.no_grad():
+            return net(batch.condition(past))
+
+    return fill
+
+
+def held(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
+    """The last value, held."""
+    return hold_last(batch.condition(), BIN_S)
+
+
+def _fit(
+    net: Net, loss_of: Callable[[int], Tensor], valid_loss: Callable[[], float], steps: int
+) -> Net:
+    net.train()
+    best = Best(net, valid_loss, LOOK_EVERY)
+    fit_steps([net], loss_of, FitConfig(steps, rate=2e-3, weight_decay=0.05), best)
+    best.restore()
+    return frozen(net)

@@ -1,0 +1,1 @@
+"""Models of incomplete multimodal recognition behind one interface, to be compared fairly."""
