@@ -24,6 +24,7 @@ from .commands.play import play
 from .commands.record import purge_command, record_command
 from .commands.replay import replay_command, verify_replay_command
 from .commands.report import report_command
+from .commands.serve import serve_command
 from .config import ConfigError, load_settings
 from .doctor import CHECKPOINTS, examine, summary
 from .export.replacing import ExportError
@@ -56,6 +57,7 @@ app.command("batch")(batch_command)
 app.command("devices")(devices_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
+app.command("serve")(serve_command)
 app.add_typer(annotations_app, name="annotations")
 
 SAMPLE: Final = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
