@@ -17,12 +17,12 @@ from ..features import Float32, Modality
 from ..fusion import Fusion
 from ..recovery.averaging import Sampled, read_samples
 from ..recovery.condition import Condition
-from .backbone import Backbone, Tokens, encode, tensors_of
+from .backbone import encode, tensors_of
 from .drop import Drop, label_loss, single_views, towards
 from .fillers import Bank, Filler, condition_of, everything
 from .fitting import Chosen, Plan, fit_epochs, hide
 from .interface import FitConfig
-from .samples import Ints, Samples
+from .samples import Samples
 
 LEAST = 1e-6
 

@@ -1,8 +1,7 @@
 """Fillers that draw from a conditional flow: the teacher of many steps and the student of few."""
 
-import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..recovery.adversarial import (
     semantic_loss,
 )
 from ..recovery.condition import Condition
-from ..recovery.distill import Distilled, DistillConfig, distill, student_of
+from ..recovery.distill import DistillConfig, Distilled, distill, student_of
 from ..recovery.flow import FlowConfig, Solver, draw_noise, flow_loss, recover
 from ..recovery.meanflow import MeanFlowConfig, meanflow_loss
 from ..recovery.network import RecoveryNet
@@ -52,8 +51,10 @@ class FlowPlan:
     rate: float = 2e-3
     layers: int = 1
     drop_condition: float = 0.0
-    distill: DistillConfig = DistillConfig(draws=2, teacher_steps=8)
-    adversarial: AdversarialConfig = AdversarialConfig()
+    distill: DistillConfig = field(
+        default_factory=lambda: DistillConfig(draws=2, teacher_steps=8)
+    )
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
 
 class FlowFiller:
@@ -211,8 +212,3 @@ def fit_meanflow(train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan) ->
     steps = Plan(plan.teacher_epochs, config.batch, plan.rate, config.weight_decay, config.seed)
     fit_net(net, (train, valid), loss, steps)
     return net
-
-
-def with_guidance(solver: Solver, guidance: float) -> Solver:
-    """The same solver with another guidance."""
-    return replace(solver, guidance=guidance)
