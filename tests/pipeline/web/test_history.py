@@ -15,7 +15,11 @@ from tests.fakes.long_session import long_session
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-FEED = "(() => { const h = new m.History(); for (const e of JSON.parse(a)) h.receive(e); return %s; })()"
+FEED = """(() => {
+  const h = new m.History();
+  for (const e of JSON.parse(a)) h.receive(e);
+  return JSON.stringify(%s);
+})()"""
 
 
 def plain(*events: Any) -> list[dict[str, Any]]:
@@ -23,7 +27,7 @@ def plain(*events: Any) -> list[dict[str, Any]]:
 
 
 def ask(visit: Visit, question: str, events: list[dict[str, Any]]) -> Any:
-    return visit.run("app/history.js", FEED % question, json.dumps(events))
+    return json.loads(visit.run("app/history.js", FEED % question, json.dumps(events)))
 
 
 def test_it_keeps_what_the_report_shows_and_forgets_after_three_minutes(empty_page: Visit) -> None:

@@ -15,7 +15,10 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 # Something with the interface of a connection, as a page may build it on events of its own.
 OPEN = """(() => {
   const listeners = {};
-  const source = { on: (name, listener) => { listeners[name] = listener; return () => delete listeners[name]; } };
+  const source = { on: (name, listener) => {
+    listeners[name] = listener;
+    return () => delete listeners[name];
+  } };
   const meter = document.body.appendChild(document.createElement("tacit-meter"));
   meter.setAttribute("participant", "anna");
   meter.source = source;

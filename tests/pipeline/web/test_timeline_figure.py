@@ -20,14 +20,14 @@ DRAWN = """(async () => {
   const { History } = await import('/static/app/history.js');
   const h = new History();
   for (const e of JSON.parse(a.events)) h.receive(e);
-  return %s(m.%s);
+  return (%s)(m.%s);
 })()"""
 
 
-def ask(visit: Visit, call: str, events: list[AnyEvent], wrap: str = "") -> Any:
-    plain = f"[{','.join(map(to_json_line, events))}]"
+def ask(visit: Visit, call: str, events: list[AnyEvent], wrap: str = "found => found") -> Any:
+    text = f"[{','.join(map(to_json_line, events))}]"
     ink = dict.fromkeys((*INKS, *EMOTIONS), "#123456")
-    argument = {"events": plain, "ink": ink, "style": {"narrow": False, "font": "serif"}}
+    argument = {"events": text, "ink": ink, "style": {"narrow": False, "font": "serif"}}
     return visit.run("app/timeline-figure.js", DRAWN % (wrap, call), argument)
 
 
@@ -94,12 +94,12 @@ def test_plotly_draws_it_with_patterns_and_without_complaint(empty_page: Visit) 
     page = empty_page.page
     if page.evaluate("typeof Plotly") == "undefined":
         page.add_script_tag(path=str(PLOTLY))
-    call = """((figure) => {
+    draw = """figure => {
       const box = document.body.appendChild(document.createElement('div'));
       const layout = { ...figure.layout, width: 900, height: 400 };
       return Plotly.newPlot(box, figure.data, layout, { staticPlot: true })
         .then(() => box.querySelectorAll('pattern').length);
-    })"""
-    patterns = ask(empty_page, FIGURE, long_session(60).events, wrap=call)
+    }"""
+    patterns = ask(empty_page, FIGURE, long_session(60).events, draw)
     assert patterns >= 7 + 2
     assert empty_page.complaints == []
