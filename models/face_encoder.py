@@ -1,7 +1,7 @@
 """One image in, one face token out: mesh, aligned crop, residual CNN and geometry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -56,6 +56,12 @@ class FaceEncoderConfig:
         offset = self.prior_strength * np.log(self.prior)
         shares: Float32 = softmax((logits - offset) / self.temperature, axis=1)
         return shares.astype(np.float32)
+
+    def reread(self, probabilities: Float32, strength: float) -> Float32:
+        """What `probabilities` (B, 7) would be with another strength of the prior."""
+        logits = self.temperature * np.log(probabilities.clip(1e-12))
+        logits += self.prior_strength * np.log(self.prior)
+        return replace(self, prior_strength=strength).probabilities(logits)
 
     @classmethod
     def from_mapping(cls, fields: Mapping[str, Any]) -> Self:

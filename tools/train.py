@@ -22,6 +22,7 @@ from rich.table import Table
 from tacit.models.checkpoint import SHIPPED, Manifest, read_manifest
 from tacit.models.errors import ModelError
 from tacit.models.training import audio, face, fusion, text
+from tacit.models.training.face_fit import FaceTrainingConfig
 
 TOLERANCE: Final = 0.01
 """How far a retrained validation figure may lie from the shipped one: one point."""
@@ -80,8 +81,9 @@ class Compared:
 
 def train_face(run: Run, progress: Progress) -> Manifest:
     """Train the face encoder."""
-    config = face.FaceTrainingConfig(cache=run.cache)
-    config = replace(config, epochs=run.epochs or config.epochs, seed=_seed(run, config.seed))
+    config = FaceTrainingConfig(cache=run.cache)
+    courses = [replace(c, epochs=run.epochs or c.epochs) for c in config.courses]
+    config = replace(config, courses=tuple(courses), seed=_seed(run, config.seed))
     return face.train(run.root, run.out / Kind.FACE, config, progress)
 
 

@@ -13,8 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.ferplus import SIDE, FerPlus
-from ..face_crop import CROP, TEMPLATE, Float64, Grey, align, crop_transform, shift_source
-from ..face_mesh import CLOSER_BORDER, CLOSER_CONFIDENCE, MIN_CONFIDENCE, FaceMesh
+from ..face_crop import (
+    CROP,
+    GEOMETRY,
+    TEMPLATE,
+    Float32,
+    Float64,
+    Grey,
+    align,
+    crop_transform,
+    geometry,
+    shift_source,
+)
+from ..face_mesh import FaceMesh, finder_facts
 
 UPSCALE: Final = 4
 """The mesh needs faces larger than 48 px."""
@@ -33,10 +44,12 @@ class Placement:
     Attributes:
         transforms: (N, 2, 3) float64 from px of the upscaled face to crop px.
         found: (N,) bool; where it is False, the transform is the median one.
+        geometry: (N, 8) float32 in the order of `face_crop.GEOMETRY`, NaN where not found.
     """
 
     transforms: Float64
     found: NDArray[np.bool_]
+    geometry: Float32
 
 
 def frame_of(face: Grey) -> Image:
@@ -68,13 +81,15 @@ def place_faces(corpus: FerPlus, cache: Path, progress: Progress) -> Placement:
     path = cache / f"ferplus-placement-{_digest(corpus)}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as store:
-            return Placement(store["transforms"], store["found"])
+            return Placement(store["transforms"], store["found"], store["geometry"])
     transforms = np.zeros((len(corpus.faces), 2, 3))
     found = np.zeros(len(corpus.faces), dtype=np.bool_)
+    shapes = np.full((len(corpus.faces), len(GEOMETRY)), np.nan, dtype=np.float32)
     with FaceMesh(max_faces=1, still=True) as mesh:
         for row, face in enumerate(corpus.faces):
             if faces := mesh.find(frame_of(face), row):
                 transforms[row] = shift_source(crop_transform(faces[0]), MARGIN, MARGIN)
+                shapes[row] = geometry(faces[0])
                 found[row] = True
             if row % 4000 == 0:
                 progress(f"placed {row} of {len(corpus.faces)} faces")
@@ -82,16 +97,14 @@ def place_faces(corpus: FerPlus, cache: Path, progress: Progress) -> Placement:
         transforms[~found] = np.median(transforms[found], 0)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, transforms=transforms, found=found)
+    np.savez(partial, transforms=transforms, found=found, geometry=shapes)
     os.replace(partial, path)
-    return Placement(transforms, found)
+    return Placement(transforms, found, shapes)
 
 
 def _digest(corpus: FerPlus) -> str:
     """Changes with the faces and with all that decides where a face is found."""
-    facts = json.dumps(
-        [MARGIN, UPSCALE, CROP, TEMPLATE, MIN_CONFIDENCE, CLOSER_CONFIDENCE, CLOSER_BORDER]
-    )
+    facts = json.dumps([MARGIN, UPSCALE, CROP, TEMPLATE, GEOMETRY, finder_facts()])
     return hashlib.sha256(corpus.faces.tobytes() + facts.encode()).hexdigest()[:12]
 
 

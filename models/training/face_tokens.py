@@ -1,9 +1,6 @@
 """Face tokens of FER+ faces, several views of each, made as the live system makes them."""
 
-import hashlib
-import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.ferplus import PARTS, FerPlus, Part, load_ferplus
-from ..face_crop import GEOMETRY, Grey, geometry
+from ..face_crop import Grey
 from ..face_encoder import FaceEncoder
-from ..face_mesh import MIN_CONFIDENCE, FaceMesh
 from ..features import Float32
 from .banks import Ints
 from .face_crops import (
     Jitter,
     Placement,
-    frame_of,
     jittered_crop,
     place_faces,
     plain_crop,
@@ -61,38 +56,6 @@ class FaceViews:
     labels: Ints
 
 
-def find_geometry(corpus: FerPlus, cache: Path, progress: Progress) -> Float32:
-    """Shape numbers of each face, NaN where the mesh finds none.
-
-    Args:
-        corpus: the faces.
-        cache: folder for the result; made if missing.
-        progress: told every few thousand faces.
-
-    Returns:
-        (N, 8) float32 in the order of `face_crop.GEOMETRY`; NaN rows too for faces without label.
-    """
-    facts = json.dumps([GEOMETRY, MIN_CONFIDENCE]).encode() + frame_of(corpus.faces[0]).tobytes()
-    digest = hashlib.sha256(corpus.faces.tobytes() + facts).hexdigest()[:12]
-    path = cache / f"ferplus-geometry-{digest}.npz"
-    if path.exists():
-        with np.load(path, allow_pickle=False) as store:
-            return np.asarray(store["geometry"], dtype=np.float32)
-    found = np.full((len(corpus.faces), len(GEOMETRY)), np.nan, dtype=np.float32)
-    rows = np.flatnonzero(corpus.labels >= 0)
-    with FaceMesh(max_faces=1, still=True) as mesh:
-        for count, row in enumerate(rows):
-            if faces := mesh.find(frame_of(corpus.faces[row]), int(row)):
-                found[row] = geometry(faces[0])
-            if count % 4000 == 0:
-                progress(f"shape of {count} of {len(rows)} faces")
-    cache.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft.npz")
-    np.savez(draft, geometry=found)
-    os.replace(draft, path)
-    return found
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSource:
     """FER+ with where each face lies and how it is shaped.
@@ -100,7 +63,7 @@ class FaceSource:
     Attributes:
         corpus: the faces.
         placement: for their crops.
-        shape: (N, 8) float32, see `find_geometry`.
+        shape: (N, 8) float32 in the order of `face_crop.GEOMETRY`, NaN where not found.
     """
 
     corpus: FerPlus
@@ -133,7 +96,7 @@ def load_faces(root: Path, cache: Path, progress: Progress) -> FaceSource:
     """
     corpus = load_ferplus(root)
     placement = place_faces(corpus, cache, progress)
-    return FaceSource(corpus, placement, find_geometry(corpus, cache, progress))
+    return FaceSource(corpus, placement, placement.geometry)
 
 
 def face_views(

@@ -75,11 +75,14 @@ def test_faces_are_placed_once_and_then_cached(tmp_path: Path) -> None:
     placement = place_faces(corpus, tmp_path, told.append)
     assert placement.found.tolist() == [True, False, True]
     assert np.array_equal(placement.transforms[1], placement.transforms[0])
+    assert np.isfinite(placement.geometry).all(axis=1).tolist() == [True, False, True]
+    assert np.abs(placement.geometry[0, :3]).max() < 0.8  # a nearly frontal face
     told.clear()
     again = place_faces(corpus, tmp_path, told.append)
     assert told == []
     assert np.array_equal(again.transforms, placement.transforms)
     assert again.found.tolist() == placement.found.tolist()
+    assert np.array_equal(again.geometry, placement.geometry, equal_nan=True)
 
 
 def test_frame_is_a_picture_with_room_about_the_face() -> None:

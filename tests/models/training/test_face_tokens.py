@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from tacit.models.face_crop import GEOMETRY
 from tacit.models.face_encoder import FaceEncoder, FaceEncoderConfig
 from tacit.models.face_net import FaceNet, FaceNetConfig
 from tacit.models.training.face_crops import Placement
-from tacit.models.training.face_tokens import FaceSource, ViewConfig, face_views, find_geometry
+from tacit.models.training.face_tokens import FaceSource, ViewConfig, face_views
 
 SHAPE = FaceNetConfig(widths=(4, 8), depths=(1, 1), embedding=6)
 
@@ -34,19 +32,7 @@ def encoder() -> FaceEncoder:
 
 def source(corpus: FerPlus, shape: np.ndarray) -> FaceSource:  # type: ignore[type-arg]
     transforms = np.tile(np.array([[0.25, 0, 0], [0, 0.25, 0]], dtype=np.float64), (4, 1, 1))
-    return FaceSource(corpus, Placement(transforms, np.ones(4, dtype=np.bool_)), shape)
-
-
-def test_shapes_are_found_once_for_labelled_faces(corpus: FerPlus, tmp_path: Path) -> None:
-    said: list[str] = []
-    shape = find_geometry(corpus, tmp_path, said.append)
-    found = np.isfinite(shape).all(axis=1)
-    assert found.tolist() == [True, True, False, False]
-    assert np.allclose(shape[0], shape[1])
-    assert np.abs(shape[0, :3]).max() < 0.8  # a nearly frontal face
-    count = len(said)
-    assert np.array_equal(find_geometry(corpus, tmp_path, said.append), shape, equal_nan=True)
-    assert len(said) == count
+    return FaceSource(corpus, Placement(transforms, np.ones(4, dtype=np.bool_), shape), shape)
 
 
 def test_views_hold_embedding_and_shape(corpus: FerPlus, encoder: FaceEncoder) -> None:
