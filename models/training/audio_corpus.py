@@ -41,7 +41,7 @@ class CorpusConfig:
         seed: of the variants; a clip's own name is mixed in, so order does not matter.
     """
 
-    variants: int = 6
+    variants: int = 4
     augment: WaveAugment = field(default_factory=WaveAugment)
     seed: int = 0
 

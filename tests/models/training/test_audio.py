@@ -10,7 +10,7 @@ from tacit.models.audio_encoder import StreamingAudioEncoder
 from tacit.models.audio_net import AudioNet, AudioNetConfig
 from tacit.models.checkpoint import read_manifest
 from tacit.models.datasets.ravdess import find_clips, split_by_actor
-from tacit.models.training.audio import AudioConfig, fit, fit_scale, loss_of, train
+from tacit.models.training.audio import AudioConfig, fit, fit_scale, fit_taught, loss_of, train
 from tacit.models.training.audio_augment import FeatureAugment, WaveAugment
 from tacit.models.training.audio_corpus import CorpusConfig, load_corpus
 from tacit.models.training.audio_windows import WindowSampler
@@ -18,15 +18,14 @@ from tacit.models.training.audio_windows import WindowSampler
 TINY = AudioConfig(
     valid_actors=(3, 4),
     test_actors=(5, 6),
-    epochs=24,
+    epochs=16,
     batch=7,
     rate=1e-2,
     smoothing=0.0,
-    check_every=7,
     average=0.8,
     net=AudioNetConfig(stem=(4, 8, 8), width=16, dilations=(1,), dim=8, dropout=0.0),
-    corpus=CorpusConfig(variants=1, augment=WaveAugment(speed=0.02, reverb=0.0)),
-    augment=FeatureAugment(voice_bands=0.5, noise=0.0, bands=2, hops=5),
+    corpus=CorpusConfig(variants=1, augment=WaveAugment(speed=0.02, damage=0.2, worst=1)),
+    augment=FeatureAugment(voice_bands=0.5, noise=0.0, babble=0.0, bands=2, hops=5),
 )
 
 
@@ -57,6 +56,7 @@ def test_a_tiny_run_learns_and_writes_a_loadable_checkpoint(root: Path, tmp_path
     assert written.metrics["test.uar"] > 0.5  # chance is 0.14
     assert written.metrics["valid.uar_low"] <= written.metrics["valid.uar"]
     assert "non-commercial" in written.licence
+    assert {"test.uar_snr20", "test.uar_snr10", "test.uar_snr0"} <= set(written.metrics)
     assert read_manifest(tmp_path / "out").sha256 == written.sha256
     encoder = StreamingAudioEncoder.load(tmp_path / "out")
     assert encoder.encode(np.zeros(6400, np.float32)).shape == (10, 8)
@@ -67,7 +67,7 @@ def test_a_tiny_run_learns_and_writes_a_loadable_checkpoint(root: Path, tmp_path
 def test_a_seed_decides_a_run(root: Path) -> None:
     config = replace(TINY, epochs=1)
     corpus = load_corpus(find_clips(root), config.corpus, None, quiet)
-    runs = [fit(corpus[:14], corpus[14:21], config, quiet)[0].state_dict() for _ in range(2)]
+    runs = [fit(corpus[:14], config, quiet).state_dict() for _ in range(2)]
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
 
 
@@ -83,6 +83,32 @@ def test_mixed_tokens_give_a_finite_loss_with_a_gradient(root: Path) -> None:
     assert torch.isfinite(loss)
     assert isinstance(gradient, torch.Tensor)
     assert gradient.abs().sum() > 0
+
+
+def test_a_pupil_follows_its_teachers(root: Path) -> None:
+    corpus = load_corpus(find_clips(root)[:14], TINY.corpus, None, quiet)
+    model, teacher = AudioNet(TINY.net).eval(), AudioNet(TINY.net).eval()
+    fit_scale(model, corpus)
+    batch = WindowSampler(corpus, TINY.windows, TINY.augment, 0).batch(8)
+    with torch.no_grad():
+        teacher.head.short.bias[3] += 50.0  # is sure of one emotion whatever it hears
+        model.head.short.bias[3] += 50.0
+    rng = np.random.default_rng(0)
+    losses = [
+        float(loss_of(model, batch, replace(TINY, taught=taught), rng, [teacher]).detach())
+        for taught in (0.0, 1.0)
+    ]
+    assert losses[1] < 1e-3 < losses[0]
+
+
+def test_teachers_are_trained_first_and_change_the_pupil(root: Path) -> None:
+    config = replace(TINY, epochs=1)
+    corpus = load_corpus(find_clips(root)[:14], config.corpus, None, quiet)
+    said: list[str] = []
+    taught = fit_taught(corpus, replace(config, teachers=2), said.append).state_dict()
+    plain = fit_taught(corpus, config, quiet).state_dict()
+    assert [s for s in said if s.startswith("teacher")] == ["teacher 1 of 2", "teacher 2 of 2"]
+    assert not all(torch.equal(taught[name], plain[name]) for name in plain)
 
 
 def test_fitted_scale_makes_unit_spread(root: Path) -> None:

@@ -7,14 +7,18 @@ import torch
 
 from tacit.models.audio_encoder import StreamingAudioEncoder
 from tacit.models.audio_net import AudioNet, AudioNetConfig
-from tacit.models.datasets.ravdess import Clip, parse_clip
+from tacit.models.datasets.ravdess import Clip, parse_clip, read_audio
+from tacit.models.degradations import active_rms, rms
 from tacit.models.features import TokenGrid
 from tacit.models.training.audio import fit_scale
 from tacit.models.training.audio_corpus import CorpusConfig, load_corpus
 from tacit.models.training.audio_evaluate import (
     Scored,
+    noisy,
     read_features,
     read_stream,
+    score_stream,
+    score_whole,
     speech_in_windows,
     summarise,
     verdict,
@@ -97,3 +101,27 @@ def test_a_summary_gives_each_sex_and_emotion(tmp_path: Path) -> None:
     assert figures["test.recall_neutral"] == pytest.approx(1.0)
     assert figures["test.uar_low"] == pytest.approx(1 / 7)
     assert figures["test.uar_high"] == pytest.approx(1.0)
+
+
+def test_whole_clips_are_judged_as_the_stream_judges_them(tmp_path: Path) -> None:
+    listed = clips(tmp_path)
+    corpus = load_corpus(listed, CorpusConfig(variants=0), None, quiet)
+    torch.manual_seed(0)
+    model = AudioNet(NET).eval()
+    fit_scale(model, corpus)
+    whole = score_whole(model, listed, "speech", TokenGrid())
+    streamed = score_stream(StreamingAudioEncoder(model), listed, "speech", TokenGrid())
+    np.testing.assert_allclose(whole.probabilities, streamed.probabilities, atol=1e-4)
+
+
+def test_noise_is_bound_to_the_clip_and_meets_its_ratio(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    listed = [*clips(tmp_path), *clips(tmp_path / "b", actor=2)]
+    change, again = noisy(listed, 10.0), noisy(listed, 10.0)
+    for clip in listed:
+        samples = read_audio(clip.path)
+        spoilt = change(clip, samples)
+        np.testing.assert_array_equal(spoilt, again(clip, samples))
+        laid = spoilt - samples
+        ratio_db = 20 * np.log10(active_rms(samples, 16_000) / rms(laid))
+        assert ratio_db == pytest.approx(10.0, abs=0.1)
