@@ -38,8 +38,9 @@ from .streams_windows import GAPS, NAMES, Stream, make_stream, populations
 
 FOLDS: Final = 5
 TRAIN_ORDERS: Final = 4
-TEST_ORDERS: Final = 2
+VALID_WINDOWS: Final = 240
 SAMPLES: Final = (1, 8, 32)
+FEW: Final = 8
 GATE_STEPS: Final = 200
 Condition = tuple[Modality, int]
 CONDITIONS: Final[tuple[Condition, ...]] = tuple((name, gap) for name in NAMES for gap in GAPS)
@@ -141,17 +142,14 @@ def sampled(batch: Batch, fill: tuple[Fill, Fusion, bool], generator: torch.Gene
 
 def fit_gate(bench: Bench, drop: Fusion, fill: tuple[Fill, Fusion, bool]) -> Gate:
     """Fit the gate on the validation people, whom neither reading was trained on."""
-    rows = []
-    for batch in bench.valid:
-        recovered = sampled(batch, fill, bench.generator)
-        p_drop = read(drop, batch.dropped(past=True))
-        features = gate_features(batch.condition(), recovered, p_drop)
-        rows.append((features, recovered.probabilities, p_drop, batch.labels))
-    features, p_recover, p_drop, labels = (torch.cat(column) for column in zip(*rows, strict=True))
+    batch = bench.valid
+    recovered = sampled(batch, fill, bench.generator)
+    p_drop = read(drop, batch.dropped(past=True))
+    features = gate_features(batch.condition(), recovered, p_drop)
     gate = Gate(NAMES, hidden=4)
 
     def loss_of(_: int) -> Tensor:
-        return gate_loss(gate, features, p_recover, p_drop, labels)
+        return gate_loss(gate, features, recovered.probabilities, p_drop, batch.labels)
 
     fit_steps([gate], loss_of, FitConfig(GATE_STEPS, rate=1e-2, weight_decay=0.05))
     return frozen(gate)
@@ -171,11 +169,12 @@ def answers(readers: Readers, batch: Batch, generator: torch.Generator) -> dict[
         if name in ("hold last", "MLP regression"):
             said[name] = read(fusion, batch.filled(fill(batch, 1, generator), past))
             continue
-        counts = SAMPLES if name == "recovery" else SAMPLES[1:2]
-        for count in counts:
-            made = fill(batch, count, generator)
-            said[f"{name}, K={count}"] = read(fusion, batch.filled(made, past), count)
+        if name != "recovery":
+            made = fill(batch, FEW, generator)
+            said[f"{name}, K={FEW}"] = read(fusion, batch.filled(made, past), FEW)
     recovered = sampled(batch, readers.fills["recovery"], generator)
+    for count in SAMPLES:
+        said[f"recovery, K={count}"] = recovered.each[:, :count].mean(dim=1)
     p_drop = said["drop+KD given the past"]
     with torch.no_grad():
         share = readers.gate(gate_features(batch.condition(), recovered, p_drop))
@@ -200,7 +199,7 @@ def run(takes: Takes, fold: int, seed: int, budget: Budget, faced: Sequence[int]
     standard = Standard.of(streams)
     sampler = Sampler(streams, standard, rng)
     held_out = make_stream(takes, parts.valid, known, rng)
-    valid = [judged(held_out, standard, *each, rng) for each in CONDITIONS]
+    valid = Sampler([held_out], standard, rng).draw(VALID_WINDOWS)
     bench = Bench(sampler, valid, budget, generator)
     tokens = {
         name: torch.cat([torch.from_numpy(s.tokens[name][s.measured[name]]) for s in streams])
@@ -208,38 +207,35 @@ def run(takes: Takes, fold: int, seed: int, budget: Budget, faced: Sequence[int]
     }
     z = {m: (tokens[m] - standard.mean[m]) / standard.scale[m] for m in NAMES}
     readers = train(bench, z)
-    tests = [make_stream(takes, parts.test, known, rng) for _ in range(TEST_ORDERS)]
+    test = make_stream(takes, parts.test, known, rng)
     return {
         "fold": fold,
         "seed": seed,
         "people": [int(p) for p in parts.test],
-        "valid": score(readers, [held_out], standard, (parts.valid, rng), generator),
-        "test": score(readers, tests, standard, (parts.test, rng), generator),
+        "valid": score(readers, held_out, standard, rng, generator),
+        "test": score(readers, test, standard, rng, generator),
     }
 
 
 def score(
     readers: Readers,
-    streams: Sequence[Stream],
+    stream: Stream,
     standard: Standard,
-    who: tuple[Ints, np.random.Generator],
+    rng: np.random.Generator,
     generator: torch.Generator,
 ) -> dict[str, dict[str, Any]]:
     """Per condition and method: hits and support per person and class, surprise per person."""
-    people, rng = who
     found: dict[str, dict[str, Any]] = {}
     for lost, gap in CONDITIONS:
-        counted: dict[str, Any] = {}
-        batches = [judged(stream, standard, lost, gap, rng) for stream in streams]
-        for batch in batches:
-            names = np.intersect1d(people, batch.people)
-            owner = np.searchsorted(names, batch.people)
-            for method, p in answers(readers, batch, generator).items():
-                one = tally(p.numpy(), batch.labels.numpy(), owner, len(EMOTIONS))
-                counted[method] = one if method not in counted else counted[method] + one
+        batch = judged(stream, standard, lost, gap, rng)
+        names, owner = np.unique(batch.people, return_inverse=True)
+        counted = {
+            method: tally(p.numpy(), batch.labels.numpy(), owner, len(EMOTIONS))
+            for method, p in answers(readers, batch, generator).items()
+        }
         found[f"{lost} {gap}"] = {
-            "people": [int(p) for p in names],
-            "support": next(iter(counted.values())).support[0].astype(int).tolist(),
+            "people": names.tolist(),
+            "support": counted["whole"].support[0].astype(int).tolist(),
             "hits": {m: t.hits[0].astype(int).tolist() for m, t in counted.items()},
             "surprise": {m: np.round(t.surprise[0], 3).tolist() for m, t in counted.items()},
         }

@@ -1,6 +1,6 @@
 """Training of everything that the study of streams compares, on one split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -33,7 +33,10 @@ Fill = Callable[[Batch, int, torch.Generator], dict[Modality, Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long things are trained; the best step by validation loss is kept.
+    """How long things are trained.
+
+    Of a fusion the best step by validation loss is kept; generators, which know no labels, are
+    trained to the end.
 
     Attributes:
         fusion: steps of each fusion.
@@ -46,10 +49,10 @@ class Budget:
         latent: numbers per recovered token.
     """
 
-    fusion: int = 500
-    regressor: int = 400
-    teacher: int = 500
-    student: int = 200
+    fusion: int = 300
+    regressor: int = 300
+    teacher: int = 300
+    student: int = 100
     batch: int = 32
     width: int = 32
     generator: int = 32
@@ -65,13 +68,13 @@ class Bench:
 
     Attributes:
         sampler: of training batches.
-        valid: batches of the validation people, every gap in them.
+        valid: windows of the validation people with random gaps.
         budget: steps.
         generator: source of torch's randomness.
     """
 
     sampler: Sampler
-    valid: Sequence[Batch]
+    valid: Batch
     budget: Budget
     generator: torch.Generator
 
@@ -79,16 +82,15 @@ class Bench:
 class Best:
     """Keeps the weights with the lowest validation loss."""
 
-    def __init__(self, module: nn.Module, loss_of: Callable[[], float], every: int) -> None:
+    def __init__(self, module: nn.Module, loss_of: Callable[[], float]) -> None:
         self._module = module
         self._loss_of = loss_of
-        self._every = every
         self.loss = float("inf")
         self._kept: dict[str, Tensor] = {}
 
     def __call__(self, step: int, _: float) -> None:
         """Look, now and then."""
-        if (step + 1) % self._every:
+        if (step + 1) % LOOK_EVERY:
             return
         self._module.eval()
         with torch.inference_mode():
@@ -127,13 +129,13 @@ def fit_fusion(bench: Bench, view: View, teacher: tuple[Fusion, View] | None, pa
         return KD_WEIGHT * kd_loss(said, meant) + (1.0 - KD_WEIGHT) * loss
 
     def valid_loss() -> float:
-        losses = [
-            functional.cross_entropy(net.read(*view(batch)).logits, batch.labels)
-            for batch in bench.valid
-        ]
-        return float(torch.stack(losses).mean())
+        said = net.read(*view(bench.valid)).logits
+        return float(functional.cross_entropy(said, bench.valid.labels))
 
-    return _fit(net, loss_of, valid_loss, budget.fusion)
+    best = Best(net, valid_loss)
+    _fit(net, loss_of, budget.fusion, best)
+    best.restore()
+    return frozen(net)
 
 
 def fit_regressor(bench: Bench, past: bool) -> MlpRegressor:
@@ -146,11 +148,7 @@ def fit_regressor(bench: Bench, past: bool) -> MlpRegressor:
         batch = bench.sampler.draw(budget.batch)
         return mlp_loss(net, batch.condition(past), batch.truth)
 
-    def valid_loss() -> float:
-        losses = [mlp_loss(net, b.condition(past), b.truth) for b in bench.valid]
-        return float(torch.stack(losses).mean())
-
-    return _fit(net, loss_of, valid_loss, budget.regressor)
+    return frozen(_fit(net, loss_of, budget.regressor))
 
 
 def fit_recovery(
@@ -185,12 +183,7 @@ def fit_recovery(
         batch = bench.sampler.draw(budget.batch)
         return flow_loss(teacher, batch.condition(past), batch.truth, flow, bench.generator)
 
-    def flow_valid() -> float:
-        fixed = torch.Generator().manual_seed(1)
-        losses = [flow_loss(teacher, b.condition(past), b.truth, flow, fixed) for b in bench.valid]
-        return float(torch.stack(losses).mean())
-
-    _fit(teacher, flow_of, flow_valid, budget.teacher)
+    frozen(_fit(teacher, flow_of, budget.teacher))
     student = student_of(teacher).requires_grad_(True)
 
     def map_of(_: int) -> Tensor:
@@ -200,17 +193,7 @@ def fit_recovery(
         )
         return made.losses["total"]
 
-    def map_valid() -> float:
-        fixed = torch.Generator().manual_seed(1)
-        losses = [
-            distill(student, teacher, reader, b.condition(past), budget.distill, fixed).losses[
-                "total"
-            ]
-            for b in bench.valid
-        ]
-        return float(torch.stack(losses).mean())
-
-    return teacher, _fit(student, map_of, map_valid, budget.student)
+    return teacher, frozen(_fit(student, map_of, budget.student))
 
 
 def sampler_of(net: RecoveryNet, past: bool, solver: Solver) -> Fill:
@@ -240,10 +223,11 @@ def held(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modalit
 
 
 def _fit(
-    net: Net, loss_of: Callable[[int], Tensor], valid_loss: Callable[[], float], steps: int
+    net: Net,
+    loss_of: Callable[[int], Tensor],
+    steps: int,
+    progress: Callable[[int, float], None] | None = None,
 ) -> Net:
     net.train()
-    best = Best(net, valid_loss, LOOK_EVERY)
-    fit_steps([net], loss_of, FitConfig(steps, rate=2e-3, weight_decay=0.05), best)
-    best.restore()
-    return frozen(net)
+    fit_steps([net], loss_of, FitConfig(steps, rate=2e-3, weight_decay=0.05), progress)
+    return net

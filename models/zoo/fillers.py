@@ -126,7 +126,7 @@ class NearestDonor:
 
 
 class RandomDonor:
-    """The tokens of a training sample drawn by chance: has the right distribution, knows nothing."""
+    """The tokens of a training sample drawn by chance: the right distribution, no knowledge."""
 
     def __init__(self) -> None:
         self._donors: Tokens = {}

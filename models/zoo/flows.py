@@ -51,9 +51,7 @@ class FlowPlan:
     rate: float = 2e-3
     layers: int = 1
     drop_condition: float = 0.0
-    distill: DistillConfig = field(
-        default_factory=lambda: DistillConfig(draws=2, teacher_steps=8)
-    )
+    distill: DistillConfig = field(default_factory=lambda: DistillConfig(draws=2, teacher_steps=8))
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
 

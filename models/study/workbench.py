@@ -1,0 +1,286 @@
+"""All methods of the study on one job, each trained once and only when first asked for.
+
+Methods that differ in one thing share all others: every fill, every flow and ours sit on the same
+dropping base and its encoders. The plug-in methods sit on a classifier that was trained on complete
+samples only and is not tuned.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import torch
+from scipy.special import softmax
+
+from ..features import Float32
+from ..recovery.adversarial import AdversarialConfig
+from ..recovery.flow import Solver
+from ..recovery.network import RecoveryNet
+from ..zoo.backbone import encode, read
+from ..zoo.drop import Drop, DropKD, Whole
+from ..zoo.filled import Filled, Taught, Tuned
+from ..zoo.fillers import (
+    Bank,
+    Filler,
+    MeanFiller,
+    NearestDonor,
+    RandomDonor,
+    Regression,
+    ZeroFiller,
+)
+from ..zoo.flows import FlowFiller, FlowPlan, fit_meanflow, fit_student, fit_teacher
+from ..zoo.gated import Gated
+from ..zoo.interface import FitConfig
+from ..zoo.samples import Samples
+
+Predict = Callable[[Samples], Float32]
+
+SECOND_SEED: Final = 1000
+"""Added to the seed of the second of two averaged models."""
+
+KD_TEMPERATURE: Final = 2.0
+TEACHER_STEPS: Final = 50
+MANY: Final = 32
+PLUGIN_SAMPLES: Final = 8
+GUIDANCE: Final = 2.0
+HIDDEN_CONDITION: Final = 0.15
+ADVERSARIAL: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """The data of one job and how models are fitted to it.
+
+    Attributes:
+        train: complete, some rows perhaps unlabelled.
+        valid: complete and labelled, of other speakers.
+        test: complete and labelled, of others again; read once per method.
+        config: settings of all models.
+        plan: settings of the flows.
+    """
+
+    train: Samples
+    valid: Samples
+    test: Samples
+    config: FitConfig
+    plan: FlowPlan = field(default_factory=FlowPlan)
+
+
+class Workbench:
+    """Trained parts of one job; see the module's description."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def fitted(self, model: Drop, seed: int = 0) -> Drop:
+        """A dropping model after training."""
+        config = replace(self.task.config, seed=self.task.config.seed + seed)
+        model.fit(self.task.train, self.task.valid, config)
+        return model
+
+    def filled(self, filler: Filler, samples: int = 1, base: Drop | None = None) -> Filled:
+        """A fusion tuned to a filler; with a `base` of its own it is frozen instead."""
+        model = Filled(base or self.drop, filler, samples, tune=base is None)
+        model.fit(self.task.train, self.task.valid, self.task.config)
+        return model
+
+    def banks(self, base: Drop) -> tuple[Bank, Bank]:
+        """Training and validation tokens of a base's encoders."""
+        train, valid = (encode(base.backbone, s) for s in (self.task.train, self.task.valid))
+        return Bank(train), Bank(valid)
+
+    @cached_property
+    def whole(self) -> Drop:
+        """Trained on complete samples only."""
+        return self.fitted(Whole())
+
+    @cached_property
+    def drop(self) -> Drop:
+        """Modality-dropout fusion."""
+        return self.fitted(Drop())
+
+    @cached_property
+    def dropkd(self) -> Drop:
+        """The same with distillation from `whole`."""
+        return self.fitted(DropKD(self.whole))
+
+    @cached_property
+    def taught(self) -> Taught:
+        """What `whole` says of every training sample."""
+        logits = read(self.whole.backbone, self.task.train)
+        return Taught(torch.from_numpy(softmax(logits / KD_TEMPERATURE, axis=1)))
+
+    @cached_property
+    def teacher(self) -> RecoveryNet:
+        """The flow in the token space of `drop`."""
+        return fit_teacher(*self.banks(self.drop), self.task.config, self.task.plan)
+
+    @cached_property
+    def student(self) -> RecoveryNet:
+        """Its distillation."""
+        return self.distilled(self.teacher, self.drop, self.task.plan)
+
+    def distilled(self, teacher: RecoveryNet, base: Drop, plan: FlowPlan) -> RecoveryNet:
+        """A student of a teacher."""
+        fusion = base.backbone.fusion
+        return fit_student(teacher, fusion, self.banks(base), self.task.config, plan)
+
+    @cached_property
+    def recovered(self) -> Filled:
+        """A fusion tuned to one-step samples, on labels alone."""
+        return self.filled(FlowFiller(one_step(), self.student), MANY)
+
+    @cached_property
+    def recovered_taught(self) -> Filled:
+        """The same tuned to labels and to what `whole` says of the whole sample."""
+        model = Filled(self.drop, FlowFiller(one_step(), self.student), MANY, taught=self.taught)
+        model.fit(self.task.train, self.task.valid, self.task.config)
+        return model
+
+    @cached_property
+    def ours(self) -> Gated:
+        """The soft mix of `recovered_taught` and `dropkd`."""
+        model = Gated(self.recovered_taught, self.dropkd, MANY)
+        model.fit(self.task.train, self.task.valid, self.task.config)
+        return model
+
+    @cached_property
+    def plugin_student(self) -> RecoveryNet:
+        """A student in the token space of `whole`."""
+        teacher = fit_teacher(*self.banks(self.whole), self.task.config, self.task.plan)
+        return self.distilled(teacher, self.whole, self.task.plan)
+
+    def sampled(self, net: RecoveryNet, solver: Solver, samples: int) -> Predict:
+        """Another way to draw the samples that the fusion of `recovered` reads."""
+        model = Filled(self.drop, FlowFiller(solver, net), samples, tune=False)
+        model.fit(self.task.train, self.task.valid, self.task.config)
+        model.fusion = self.recovered.fusion
+        return model.predict
+
+
+def one_step() -> Solver:
+    """A student's single step."""
+    return Solver(steps=1, student=True)
+
+
+def average(first: Drop, second: Drop) -> Predict:
+    """Mean of two models' probabilities."""
+
+    def predict(batch: Samples) -> Float32:
+        both = (first.predict(batch), second.predict(batch))
+        return np.asarray(np.mean(both, axis=0), dtype=np.float32)
+
+    return predict
+
+
+def mixed_half(ours: Gated) -> Predict:
+    """Ours with equal shares, for comparison."""
+
+    def predict(batch: Samples) -> Float32:
+        read_twice = ours.readings(batch)
+        half = np.full(len(batch), 0.5)
+        return np.asarray(read_twice.mixed(half), dtype=np.float32)
+
+    return predict
+
+
+Build = Callable[[Workbench], Predict]
+
+MAIN: Final[dict[str, Build]] = {
+    "whole": lambda w: w.whole.predict,
+    "drop": lambda w: w.drop.predict,
+    "drop.tuned": lambda w: fitted_tuned(w).predict,
+    "drop.two": lambda w: average(w.drop, w.fitted(Drop(), SECOND_SEED)),
+    "dropkd": lambda w: w.dropkd.predict,
+    "dropkd.two": lambda w: average(w.dropkd, w.fitted(DropKD(w.whole), SECOND_SEED)),
+    "zero": lambda w: w.filled(ZeroFiller()).predict,
+    "mean": lambda w: w.filled(MeanFiller()).predict,
+    "regression": lambda w: w.filled(Regression()).predict,
+    "nearest": lambda w: w.filled(NearestDonor()).predict,
+    "random": lambda w: w.filled(RandomDonor()).predict,
+    "euler1": lambda w: w.filled(FlowFiller(Solver(steps=1), w.teacher), MANY).predict,
+    "one": lambda w: w.filled(FlowFiller(one_step(), w.student), 1).predict,
+    "recovered": lambda w: w.recovered.predict,
+    "recovered.kd": lambda w: w.recovered_taught.predict,
+    "ours": lambda w: w.ours.predict,
+    "ours.half": lambda w: mixed_half(w.ours),
+}
+"""Compared under every condition."""
+
+PLUGIN: Final[dict[str, Build]] = {
+    "plugin.drop": lambda w: w.whole.predict,
+    "plugin.zero": lambda w: w.filled(ZeroFiller(), base=w.whole).predict,
+    "plugin.mean": lambda w: w.filled(MeanFiller(), base=w.whole).predict,
+    "plugin.regression": lambda w: w.filled(Regression(), base=w.whole).predict,
+    "plugin.ours": lambda w: (
+        w.filled(FlowFiller(one_step(), w.plugin_student), PLUGIN_SAMPLES, base=w.whole).predict
+    ),
+}
+"""On the frozen classifier of complete data."""
+
+
+def step_builds() -> dict[str, Build]:
+    """Teacher, naive few steps and student, each with 1, 8 and 32 samples."""
+
+    def build(net: str, solver: Solver, samples: int) -> Build:
+        return lambda w: w.sampled(getattr(w, net), solver, samples)
+
+    found = {}
+    for samples in (1, 8, MANY):
+        for steps in (1, 2, 4):
+            student = Solver(steps=steps, student=True)
+            found[f"student{steps}.k{samples}"] = build("student", student, samples)
+            found[f"naive{steps}.k{samples}"] = build("teacher", Solver(steps=steps), samples)
+        solver = Solver(steps=TEACHER_STEPS)
+        found[f"teacher{TEACHER_STEPS}.k{samples}"] = build("teacher", solver, samples)
+    return found
+
+
+def fitted_tuned(w: Workbench) -> Tuned:
+    """The control for the tuning itself."""
+    model = Tuned(w.drop)
+    model.fit(w.task.train, w.task.valid, w.task.config)
+    return model
+
+
+def with_terms(w: Workbench, discriminator: float, semantic: float) -> Predict:
+    """Ablation: a student with the adversarial and semantic terms."""
+    plan = replace(w.task.plan, adversarial=AdversarialConfig(discriminator, semantic))
+    student = w.distilled(w.teacher, w.drop, plan)
+    return w.filled(FlowFiller(one_step(), student), MANY).predict
+
+
+def without_teacher(w: Workbench) -> Predict:
+    """Ablation: MeanFlow in one step."""
+    net = fit_meanflow(*w.banks(w.drop), w.task.config, w.task.plan)
+    return w.filled(FlowFiller(one_step(), net), MANY).predict
+
+
+def with_guidance(w: Workbench) -> Predict:
+    """Ablation: a student of a guided teacher."""
+    plan = replace(w.task.plan, drop_condition=HIDDEN_CONDITION)
+    teacher = fit_teacher(*w.banks(w.drop), w.task.config, plan)
+    guided = replace(plan, distill=replace(plan.distill, guidance=GUIDANCE))
+    student = w.distilled(teacher, w.drop, guided)
+    return w.filled(FlowFiller(one_step(), student), MANY).predict
+
+
+ABLATIONS: Final[dict[str, Build]] = {
+    "ablation.adversarial": lambda w: with_terms(w, ADVERSARIAL, 0.0),
+    "ablation.semantic": lambda w: with_terms(w, 0.0, ADVERSARIAL),
+    "ablation.both": lambda w: with_terms(w, ADVERSARIAL, ADVERSARIAL),
+    "ablation.meanflow": without_teacher,
+    "ablation.guidance": with_guidance,
+}
+"""Each changes one thing of `recovered`."""
+
+STEPS: Final = step_builds()
+EVERYTHING: Final[dict[str, Build]] = MAIN | PLUGIN | STEPS | ABLATIONS
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "main": tuple(MAIN),
+    "plugin": tuple(PLUGIN),
+    "steps": tuple(STEPS),
+    "ablation": tuple(ABLATIONS),
+}

@@ -1,0 +1,109 @@
+"""Runs the comparisons of recovery on real pairs, and sums them up.
+
+    python tools/study.py run ravdess --seeds 3 --shares 1,0.1
+    python tools/study.py sum ravdess
+
+A finished cell is never computed again, and two runs may work side by side. `sum` writes
+results/study/NAME.json, from which `tools/models_docs.py` makes docs/models.md.
+"""
+
+import json
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Final
+
+import torch
+import typer
+
+from tacit.models.errors import ModelError
+from tacit.models.study.cells import CellStore, Job
+from tacit.models.study.running import run_job
+from tacit.models.study.summary import summarise
+from tacit.models.study.tasks import Tasks
+from tacit.models.study.workbench import GROUPS
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+RESULTS: Final = ROOT / "results" / "study"
+RUNS: Final = ROOT / "runs"
+FOLDS: Final = {"ravdess": 5, "ravdess_raw": 5, "mosi": 1, "mosi_given": 1}
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+
+def store_of(study: str) -> CellStore:
+    """Where a study's cells are; those of inner splits stay out of the repository."""
+    inner = study.endswith("-inner")
+    folder = RUNS / "study" if inner else RESULTS
+    return CellStore(folder / f"{study}.jsonl", RUNS / "study" / study)
+
+
+def folds_of(study: str) -> int:
+    """How many folds a study has.
+
+    Raises:
+        ModelError: no such study.
+    """
+    name = study.partition("-")[0]
+    if name not in FOLDS:
+        raise ModelError(f"no study {study!r}; known: {', '.join(FOLDS)}")
+    return FOLDS[name]
+
+
+def methods_of(groups: str) -> list[str]:
+    """Methods of comma-separated groups or single methods."""
+    found: list[str] = []
+    for word in groups.split(","):
+        found += GROUPS.get(word, (word,))
+    return found
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="ravdess, mosi, ...; with -inner for tuning")],
+    root: Annotated[Path, typer.Option(envvar="TACIT_DATA", help="The data folder.")],
+    seeds: Annotated[str, typer.Option(help="Such as 0,1,2.")] = "0,1,2",
+    shares: Annotated[str, typer.Option(help="Of the labels, such as 1,0.1.")] = "1",
+    methods: Annotated[str, typer.Option(help="Groups or methods.")] = "main",
+    cache: Annotated[Path, typer.Option(help="For audio statistics.")] = RUNS / "cache",
+) -> None:
+    """Compute the cells that are missing."""
+    torch.set_num_threads(1)
+    try:
+        tasks, store, wanted = Tasks(root, cache), store_of(study), methods_of(methods)
+        for seed in (int(word) for word in seeds.split(",")):
+            for share in (float(word) for word in shares.split(",")):
+                for fold in range(folds_of(study)):
+                    job = Job(study, share, seed, fold)
+                    run_job(
+                        job,
+                        lambda job=job: tasks.task(job),  # type: ignore[misc]
+                        wanted,
+                        store,
+                        (perf_counter, typer.echo),
+                    )
+    except ModelError as exc:
+        typer.echo(f"study: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
+@app.command(name="sum")
+def sum_up(
+    study: Annotated[str, typer.Argument(help="As for run.")],
+    reference: Annotated[str, typer.Option(help="Method that the others are compared with.")] = (
+        "ours"
+    ),
+) -> None:
+    """Figures with intervals from all finished cells."""
+    try:
+        summary = summarise(study, store_of(study), reference)
+    except ModelError as exc:
+        typer.echo(f"study: {exc}", err=True)
+        raise typer.Exit(1) from exc
+    inner = study.endswith("-inner")
+    path = (RUNS / "study" if inner else RESULTS) / f"{study}.json"
+    path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    typer.echo(path)
+
+
+if __name__ == "__main__":
+    app()
