@@ -72,7 +72,7 @@ class AudioConfig:
 
     valid_actors: tuple[int, ...] = (15, 16)
     test_actors: tuple[int, ...] = TEST_ACTORS
-    epochs: int = 45
+    epochs: int = 20
     batch: int = 24
     per_stream: int = 4
     rate: float = 1.5e-3

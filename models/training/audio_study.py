@@ -1,0 +1,179 @@
+"""Chooses how the voice is trained: recipes compared by cross-validation over speakers.
+
+Recipes are compared on actors 01-16 only, so that the choice never sees the test actors 17-20. The
+chosen recipe is then cross-validated over all twenty. Every fold is written down when it is done,
+and one that is already there is not run again.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..audio_net import AudioNetConfig
+from ..datasets.ravdess import TEST_ACTORS, Clip, Split, find_clips, folds
+from ..metrics import bootstrap_interval, unweighted_average_recall
+from .audio import AudioConfig, fit_taught
+from .audio_augment import FeatureAugment
+from .audio_corpus import load_corpus
+from .audio_evaluate import ROUNDS, noisy, score_whole
+from .audio_windows import WindowConfig
+
+CHOOSING: Final = "choose"
+REPORTING: Final = "report"
+FOLDS: Final[Mapping[str, int]] = {CHOOSING: 4, REPORTING: 5}
+NOISE_DB: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """One way to train.
+
+    Attributes:
+        note: what it does, in words.
+        config: everything else; its validation and test actors are not used here.
+    """
+
+    note: str
+    config: AudioConfig
+
+
+def approaches() -> dict[str, Approach]:
+    """All recipes that are compared, by name; the shipped one is `AudioConfig()` itself."""
+    plain = AudioConfig(mixup=0.0, teachers=0)
+    small = AudioNetConfig(stem=(8, 16, 32), width=96, dilations=(1, 2, 4))
+    strong = FeatureAugment(voice_bands=2.0, tone_db=2.0, noise=0.3, babble=0.15, bands=9, hops=22)
+    return {
+        "plain": Approach("convolutions and attention, moderate augmentation", plain),
+        "small": Approach(
+            "the same with half the channels and a shorter past", replace(plain, net=small)
+        ),
+        "mixup": Approach("window tokens of two clips mixed", replace(plain, mixup=0.3)),
+        "strong": Approach(
+            "wider masks, tones, voices and more noise", replace(plain, augment=strong)
+        ),
+        "dropout": Approach(
+            "a quarter of the channels dropped and more label smoothing",
+            replace(plain, net=AudioNetConfig(dropout=0.25), smoothing=0.1),
+        ),
+        "whole": Approach(
+            "windows that hold nearly all of the speech",
+            replace(plain, windows=WindowConfig(least_speech=0.9)),
+        ),
+        "taught": Approach(
+            "learns from the mean of two teachers trained with other seeds",
+            replace(plain, teachers=2),
+        ),
+        "taught-mixup": Approach(
+            "two teachers and mixed tokens", replace(plain, teachers=2, mixup=0.3)
+        ),
+    }
+
+
+def splits(clips: Iterable[Clip], purpose: str) -> tuple[Split, ...]:
+    """Folds for a purpose: `CHOOSING` leaves the test actors out, `REPORTING` uses all.
+
+    Nothing is chosen within a fold, so what `folds` keeps for validation is trained on.
+    """
+    listed = [c for c in clips if purpose == REPORTING or c.actor not in TEST_ACTORS]
+    made = folds(listed, FOLDS[purpose])
+    return tuple(Split((*s.train, *s.valid), s.valid, s.test) for s in made)
+
+
+def run_fold(
+    approach: Approach, split: Split, cache: Path | None, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train on a fold's speakers and judge the others, clean and in noise; JSON values."""
+    config = approach.config
+    begun_s = time.process_time()
+    corpus = load_corpus(split.train, config.corpus, cache, progress)
+    model = fit_taught(corpus, config, progress)
+    taken_s = time.process_time() - begun_s
+    grid = config.windows.grid
+    clean = score_whole(model, split.test, config.rule, grid)
+    worse = score_whole(model, split.test, config.rule, grid, noisy(split.test, NOISE_DB))
+    return {
+        "actors": [c.actor for c in split.test],
+        "labels": clean.labels.tolist(),
+        "predicted": clean.predicted.tolist(),
+        "predicted_noise": worse.predicted.tolist(),
+        "uar": clean.uar,
+        "uar_noise": worse.uar,
+        "loss": clean.loss,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "cpu_s": round(taken_s, 1),
+    }
+
+
+def study(
+    root: Path,
+    log: Path,
+    plan: Iterable[tuple[str, str, int]],
+    cache: Path | None,
+    progress: Callable[[str], None],
+) -> None:
+    """Run folds of recipes and add each to a file of JSON lines.
+
+    Args:
+        root: data folder.
+        log: JSON lines; folds that it holds are not run again.
+        plan: name of the approach, purpose and number of the fold, in the order to run them.
+        cache: folder for features.
+        progress: told what happens.
+    """
+    clips, known = find_clips(root), approaches()
+    for name, purpose, number in plan:
+        config = json.loads(json.dumps(asdict(known[name].config)))
+        key = {"approach": name, "purpose": purpose, "fold": number, "config": config}
+        if any(all(row[k] == v for k, v in key.items()) for row in read_log(log)):
+            continue
+        row = key | run_fold(known[name], splits(clips, purpose)[number], cache, progress)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        progress(
+            f"{name} {purpose} {number}: UAR {row['uar']:.3f}, at {NOISE_DB:g} dB "
+            f"{row['uar_noise']:.3f}, loss {row['loss']:.3f}, {row['cpu_s']:.0f} s"
+        )
+
+
+def read_log(log: Path) -> list[dict[str, Any]]:
+    """All folds that were run."""
+    if not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
+
+
+def summarise_folds(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, Any]:
+    """Figures over the folds of one approach and purpose; intervals resample actors.
+
+    Args:
+        rows: its folds, at least one.
+        seed: of the bootstrap.
+    """
+    labels, actors = (np.concatenate([r[k] for r in rows]) for k in ("labels", "actors"))
+    made: dict[str, Any] = {
+        "folds": len(rows),
+        "clips": len(labels),
+        "actors": len(np.unique(actors)),
+        "uar_per_fold": [r["uar"] for r in sorted(rows, key=lambda r: r["fold"])],
+        "loss": float(np.mean([r["loss"] for r in rows])),
+        "parameters": rows[0]["parameters"],
+        "cpu_s_per_fold": float(np.mean([r["cpu_s"] for r in rows])),
+    }
+    for key, field in (("uar", "predicted"), (f"uar_snr{NOISE_DB:.0f}", "predicted_noise")):
+        predicted = np.concatenate([r[field] for r in rows])
+        value = bootstrap_interval(
+            unweighted_average_recall, labels, predicted, actors, ROUNDS, seed
+        )
+        made[key] = {"value": value.value, "low": value.low, "high": value.high}
+    predicted = np.concatenate([r["predicted"] for r in rows])
+    made["by_sex"] = {
+        sex: unweighted_average_recall(labels[actors % 2 == odd], predicted[actors % 2 == odd])
+        for sex, odd in (("male", 1), ("female", 0))
+    }
+    return made
