@@ -210,6 +210,9 @@ class HealthMonitor:
                 break
             if track.t_ns is None or track.stale_ns <= at_ns or track.fault is None:
                 track.fault = track.rules.stale_reason
+            # What comes late after that has to prove itself anew, or a stream that lags for good
+            # would be ok at each of its pieces and stale between them.
+            track.good_count = 0
             changes.append(self._enter(track, signal, max(at_ns, track.now_ns)))
         track.now_ns = max(track.now_ns, now_ns)
         return changes

@@ -20,6 +20,7 @@ class Job(BaseModel):
         media: recording to read; None for the recognizer and for live stages.
         live: how many live streams a stage serves at a time, whose media it gets over the bus;
             0 for one that reads `media`.
+        device: name of the microphone or camera that a capture worker reads.
         inject: damage specification, see `inject`.
         asr: folder of the Whisper weights; None when the text stage is off.
         epoch: how often this worker has been started before.
@@ -34,6 +35,7 @@ class Job(BaseModel):
     participant: str = "p1"
     media: Path | None = None
     live: Annotated[int, Field(ge=0)] = 0
+    device: str = ""
     inject: str = ""
     asr: Path | None = None
     epoch: int = 0
@@ -72,3 +74,5 @@ OFFERED = "offered_ns"
 """Name under which live media say when they came into the session's process, monotonic ns."""
 STAMPS = "stamps"
 """Name under which live features say when their media were offered, taken and done with."""
+PIECES = "pieces"
+"""Name under which live features say of how many pieces of media they were made."""

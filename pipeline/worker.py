@@ -19,10 +19,12 @@ from ..stream.bus import BusReceiver, BusSender
 from ..stream.errors import StreamError
 from ..stream.packet import Packet
 from ..stream.wire import Message, message_to_packet, packet_to_message
-from .job import MODALITY_OF_WORKER, OFFERED, STAMPS, Go, Job
+from .job import MODALITY_OF_WORKER, OFFERED, PIECES, STAMPS, Go, Job
 
 _NS_PER_S = 1_000_000_000
 EXIT_FAILED = 3
+MOST_AT_ONCE = 16
+"""Pieces of live media that a stage takes together when it has fallen behind."""
 
 
 def main() -> None:
@@ -34,13 +36,17 @@ def main() -> None:
     try:
         if name == "recognizer":
             recognize(job)
+        elif name in ("microphone", "camera"):
+            capture(name, job)
         elif job.live:
             serve(name, job)
         else:
             extract(name, job)
     except (StreamError, ModelError) as exc:
         sys.stderr.write(f"{exc}\n")
-        sys.exit(EXIT_FAILED)
+        sys.stderr.flush()
+        # A thread may be inside a driver or waiting on stdin: Python's own way out would abort.
+        os._exit(EXIT_FAILED)
 
 
 def extract(name: str, job: Job) -> None:
@@ -62,7 +68,7 @@ def extract(name: str, job: Job) -> None:
 
 def serve(name: str, job: Job) -> None:
     """Turn the media of live streams, as they come over the bus, into features."""
-    from .stages.host import open_host
+    from .stages.host import join_sound, open_host
 
     assert job.listen is not None
     modality = MODALITY_OF_WORKER[name]
@@ -75,16 +81,32 @@ def serve(name: str, job: Job) -> None:
         Go.model_validate_json(sys.stdin.buffer.readline())
         _end_with_parent()
         while True:
-            message = receiver.receive(1.0)
-            if message is None:
-                continue
-            taken_ns = time.monotonic_ns()
-            media = message_to_packet(message)
-            offered_ns = media.meta.get(OFFERED, taken_ns)
-            for packet in host.take(media):
-                stamps = [offered_ns, taken_ns, time.monotonic_ns()]
-                stamped = replace(packet, meta={**packet.meta, STAMPS: stamps})
-                _send(sender, packet_to_message(stamped))
+            batch: list[Packet] = []
+            while len(batch) < MOST_AT_ONCE:
+                message = receiver.receive(0 if batch else 1.0)
+                if message is None:
+                    break
+                batch.append(message_to_packet(message))
+            for media in join_sound(batch):
+                taken_ns = time.monotonic_ns()
+                facts = {PIECES: media.meta.get(PIECES, 1)}
+                for packet in host.take(media):
+                    stamps = [media.meta.get(OFFERED, taken_ns), taken_ns, time.monotonic_ns()]
+                    meta = {**packet.meta, **facts, STAMPS: stamps}
+                    _send(sender, packet_to_message(replace(packet, meta=meta)))
+
+
+def capture(name: str, job: Job) -> None:
+    """Send what a device gives until it fails or the parent ends; what is not taken is lost."""
+    from .live.devices import open_device
+
+    with _sender(name, job) as sender:
+        _send(sender, Message("ready", {}))
+        go = Go.model_validate_json(sys.stdin.buffer.readline())
+        _end_with_parent()
+        with open_device(name, job, go) as device:
+            for packet in device.packets():
+                sender.send(packet_to_message(packet))
 
 
 def recognize(job: Job) -> None:

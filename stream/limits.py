@@ -76,6 +76,7 @@ MAX_SESSIONS: Final = 4
 MAX_STARTS_PER_MINUTE: Final = 60
 BODY_S: Final = 5.0
 CONNECT_S: Final = 10.0
+NEGOTIATE_S: Final = 5.0
 # A peer whose media stopped is given up after this; aiortc itself takes half a minute.
 PEER_GONE_NS: Final = 10 * NS_PER_S
 MAX_SOCKETS: Final = 32

@@ -15,7 +15,7 @@ from ...stream.bus import BusOptions, BusReceiver, BusSender
 from ...stream.errors import RemoteError
 from ...stream.packet import NS_PER_S, Modality, Packet
 from ...stream.wire import message_to_packet, packet_to_message
-from ..feeds import READY_NS, StartError
+from ..feeds import StartError
 from ..job import Go, Job
 from ..supervisor import Death, RestartRule, Supervised, WorkerProcess
 
@@ -27,6 +27,8 @@ HANG_NS: Final[Mapping[Modality, int]] = {
     "text": 10 * NS_PER_S,
 }
 """A worker that owes answers and has been silent for so long hangs."""
+READY_NS: Final = 180 * NS_PER_S
+"""A server starts with the machine, when it is busiest; nobody waits at a terminal."""
 QUIET_PIECES: Final = 10
 """Pieces after which every stage must have answered; the text stage speaks at every fifth."""
 

@@ -15,7 +15,7 @@ from ...stream.clock import Clock
 from ...stream.packet import MODALITIES, NS_PER_MS, Packet
 from ..events import Event, MeasurementResult, MeasurementRevised
 from ..intake import Intake, Jobs, SessionSetup
-from ..job import STAMPS
+from ..job import PIECES, STAMPS
 from ..journal import CloseReason
 from ..predictors import ModelIdentity
 from ..stages.reports import OUTLINE
@@ -25,6 +25,7 @@ from .trace import Closing, Traces
 TRANSIT_NS: Final = 100 * NS_PER_MS
 MOST_TRANSIT_NS: Final = 500 * NS_PER_MS
 SPARE_NS: Final = 30 * NS_PER_MS
+LIVE_ONLY: Final = frozenset({STAMPS, PIECES, OUTLINE})
 EASE: Final = 0.002
 """Share of its excess that the transit loses with each packet, so that one slow moment passes."""
 MOST_OUT: Final[Mapping[Modality, int]] = {"face": 3, "audio": 25}
@@ -125,7 +126,8 @@ class LiveSession:
         if packet.kind == "end":
             self.ended.add(packet.modality)
         elif packet.modality != "text":
-            self.counts[packet.modality].answered += 1
+            pieces = packet.meta.get(PIECES, 1)
+            self.counts[packet.modality].answered += pieces if isinstance(pieces, int) else 1
         outline = packet.meta.get(OUTLINE)
         if isinstance(outline, list):
             self._views.append(
@@ -135,7 +137,7 @@ class LiveSession:
                     "outline": outline or None,
                 }
             )
-        meta = {k: v for k, v in packet.meta.items() if k not in (STAMPS, OUTLINE)}
+        meta = {k: v for k, v in packet.meta.items() if k not in LIVE_ONLY}
         self._learn_transit(packet)
         now_ns = max(self._intake.now_ns, self.now_ns - self.transit_ns)
         kept = replace(packet, participant=self.setup.participant, t_available_ns=now_ns, meta=meta)

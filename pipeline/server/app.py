@@ -12,7 +12,7 @@ from ...stream.mediafile import probe
 from ...stream.packet import NS_PER_MS
 from ..consent import EXCEPTIONS, PURPOSES
 from ..live.damage import LIVE_KINDS
-from . import files, sessions, sockets
+from . import files, sessions, sockets, whip
 from .desk import Desk
 from .guard import Access, guard
 from .sessions import DESK
@@ -50,6 +50,8 @@ def make_app(desk: Desk, access: Access) -> web.Application:
             web.post("/api/sessions/{id}/inject", sessions.inject),
             web.delete("/api/sessions/{id}/inject", sessions.mend),
             web.delete("/api/sessions/{id}/inject/{modality}", sessions.mend),
+            web.post("/whip", whip.start),
+            web.delete("/whip/{id}", whip.end),
             web.get("/ws", sockets.web_socket),
         ]
     )

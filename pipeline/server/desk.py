@@ -83,6 +83,19 @@ class Desk:
         self._listener.attach(asyncio.get_running_loop(), self.book)
         self._care = asyncio.create_task(self._look_after(), name="tacit-care")
 
+    def check_room(self) -> None:
+        """Refuse one session more than there may be.
+
+        Raises:
+            ApiError: too many run.
+        """
+        if len(self.book.live) >= self.options.sessions:
+            raise ApiError(
+                "too_many_sessions",
+                f"{self.options.sessions} sessions run already; stop one, or wait",
+                10,
+            )
+
     def open(self, terms: Terms, opening: Opening) -> Served:
         """Open a session.
 
@@ -90,12 +103,7 @@ class Desk:
             ApiError: not ready, too many, or the damage asked for cannot be done.
         """
         self._pace.take()
-        if len(self.book.live) >= self.options.sessions:
-            raise ApiError(
-                "too_many_sessions",
-                f"{self.options.sessions} sessions run already; stop one, or wait",
-                10,
-            )
+        self.check_room()
         try:
             handle = self.engine.open(opening)
         except EngineError as exc:
@@ -108,10 +116,10 @@ class Desk:
 
     async def stop(self, served: Served) -> None:
         """End a session; its last events still come."""
-        if served.stop is not None:
-            stop, served.stop = served.stop, None
-            await stop()
+        stop, served.stop = served.stop, None
         served.handle.end("end")
+        if stop is not None:
+            await stop()
 
     async def withdraw(self, served: Served) -> list[str]:
         """End a session whose participant withdraws consent, and delete what is kept of it.

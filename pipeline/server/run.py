@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from ...stream.webrtc import include_loopback
 from ..config import ConfigError, Settings
 from ..live.engine import LiveEngine
 from .app import make_app
@@ -95,6 +96,7 @@ async def serve(
         ConfigError: the address is taken.
         ModelError: weights are missing or damaged.
     """
+    include_loopback()
     listener = EngineListener()
     engine = LiveEngine(settings, listener)
     desk = Desk(engine, listener, DeskOptions(ice_servers, OWN_TERMS if address.local else {}))

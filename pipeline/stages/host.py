@@ -1,12 +1,14 @@
 """One stage for many live participants: a track per stream, opened by its first media packet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from ...stream.limits import AUDIO_GAP_NS
 from ...stream.packet import Modality, Packet
-from ..job import Job
+from ..job import PIECES, Job
 from .emitter import Emitter
 
 
@@ -69,6 +71,38 @@ class StageHost:
         while len(self._tracks) >= self._most:
             oldest = next(iter(self._tracks))
             self._tracks.pop(oldest).close()
+
+
+def join_sound(batch: Iterable[Packet]) -> list[Packet]:
+    """Join pieces of sound that follow one another: what waited together costs less as one.
+
+    Args:
+        batch: packets in order, of any participants.
+
+    Returns:
+        the same media; sound that was joined says in its meta of how many pieces.
+    """
+    joined: list[Packet] = []
+    for packet in batch:
+        last = next((p for p in reversed(joined) if p.participant == packet.participant), None)
+        if last is None or not _follows(last, packet):
+            joined.append(packet)
+            continue
+        pieces = last.meta.get(PIECES, 1)
+        assert isinstance(pieces, int)
+        joined[joined.index(last)] = replace(
+            packet,
+            t_capture_ns=last.t_capture_ns,
+            duration_ns=packet.t_end_ns - last.t_capture_ns,
+            data=np.concatenate((last.data, packet.data)),
+            meta={**packet.meta, PIECES: pieces + 1},
+        )
+    return joined
+
+
+def _follows(last: Packet, packet: Packet) -> bool:
+    sound = all(p.modality == "audio" and p.kind == "media" for p in (last, packet))
+    return sound and abs(packet.t_capture_ns - last.t_end_ns) < AUDIO_GAP_NS
 
 
 def open_host(modality: Modality, job: Job, most: int) -> StageHost:
