@@ -19,6 +19,7 @@ from .commands.batch import batch_command
 from .commands.bench import bench_replay_command
 from .commands.devices import devices_command
 from .commands.export import export_command
+from .commands.live import live_command
 from .commands.options import AsrOption, ConfigOption, JsonOption, WeightsOption
 from .commands.play import play
 from .commands.record import purge_command, record_command
@@ -54,6 +55,7 @@ app.command("record")(record_command)
 app.command("verify-replay")(verify_replay_command)
 app.command("purge")(purge_command)
 app.command("batch")(batch_command)
+app.command("live")(live_command)
 app.command("devices")(devices_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
