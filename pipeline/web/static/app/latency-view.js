@@ -5,8 +5,8 @@ import { quantile } from "./history.js";
 
 const TOTAL = "capture_to_result";
 const NAMES = Object.freeze({
-  capture_to_result: "All: window's end to event", settle: "Waiting for the sensors", predict: "Reading", fuse: "Fusing", recover: "Guessing what is lost",
-  queue: "Waiting for its turn", publish: "Sending", encode: "Encoding", transport: "On the way",
+  capture_to_result: "All of it", settle: "Waiting for the last sensor", ingest: "Taking it in", route: "To its worker", stage: "Looking and listening",
+  return: "Back from its worker", queue: "Waiting for its turn", recover: "Guessing what is lost", predict: "Reading the emotion", publish: "Sending",
 });
 
 const whole = ms => (ms === null ? "–" : ms >= 10 ? `${Math.round(ms)}` : ms.toFixed(1));

@@ -45,6 +45,7 @@ export class LiveView extends HTMLElement {
     this.#pending = requestAnimationFrame(() => {
       this.#pending = null;
       const person = this.person(history);
+      this.dataset.endMs = person?.latest?.endMs ?? "";
       this.bars.show(person?.latest ?? null);
       this.plane.show(person);
       this.sensors.show(person);

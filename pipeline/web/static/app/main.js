@@ -11,6 +11,8 @@ import { healthInWords } from "./words.js";
 const SERVER = new URL("../../", import.meta.url).href;
 const TOKEN = new URLSearchParams(location.search).get("token");
 const SAID_AGAIN_MS = 1500;
+const ASK_AGAIN_MS = 1000;
+const LONG_MS = 60_000;
 
 const form = document.querySelector("start-form"), view = document.querySelector("live-view"), badge = document.querySelector("analysis-badge");
 const problems = document.querySelector("problem-line"), announcer = document.getElementById("announcer");
@@ -98,6 +100,7 @@ class Session {
     const button = (text, action) => h("button", { type: "button", class: "small", onclick: action }, text);
     badge.replaceChildren(h("span", { class: `on-air${waiting || !running ? " waiting" : ""}` }, words),
       ...(running ? [button("Stop", () => this.stop(false)), button("Stop and delete", () => this.stop(true))] : [button("Start another", () => leave(this, ""))]));
+    view.sensors.allow(running ? info.injections ?? [] : []);
     if (!running) this.letGo();
   }
 
@@ -163,20 +166,33 @@ view.addEventListener("break", async ({ detail: { modality, kind, on } }) => {
 view.addEventListener("person", () => { if (session) view.update(session.history); });
 
 async function open() {
-  document.documentElement.dataset.state = "idle";
+  document.documentElement.dataset.state = "loading";
   try {
     info = await Tacit.info(SERVER, TOKEN);
-    form.offer(info);
-    view.sensors.allow(info.injections ?? []);
-    view.words.explain(info.text);
-    if (info.ready === false) announce("server", "The server is still loading its models.");
   } catch (error) {
     complain(error.message);
-    setTimeout(open, 3000);
+    setTimeout(open, ASK_AGAIN_MS);
     return;
   }
   problems.replaceChildren();
+  form.offer(info);
+  view.words.explain(info.text);
   view.line.prepare();
+  await loaded();
+  document.documentElement.dataset.state = "idle";
+  form.busy(false);
+}
+
+/* The server answers before its models are loaded, so that people can read the notice meanwhile. */
+async function loaded() {
+  const began = performance.now();
+  while (!info.ready) {
+    form.busy(true, "Loading the models…");
+    await new Promise(done => setTimeout(done, ASK_AGAIN_MS));
+    info = await Tacit.info(SERVER, TOKEN).catch(() => info);
+    if (performance.now() - began > LONG_MS) complain("The server has not loaded its models yet. If this stays so, see what it says in its terminal.");
+  }
+  problems.replaceChildren();
 }
 
 open();

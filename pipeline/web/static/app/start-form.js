@@ -40,12 +40,12 @@ export class StartForm extends HTMLElement {
     this.#adapt();
   }
 
-  /** Whether a start is under way. */
-  busy(on) {
+  /** Whether a start is under way, or something else that has to be waited for. */
+  busy(on, words = "Starting…") {
     const button = this.#form.querySelector("button.main");
     if (!button) return;
     button.disabled = on;
-    button.textContent = on ? "Starting…" : "Start";
+    button.textContent = on ? words : "Start";
   }
 
   focusStart() { this.#form.querySelector("button.main")?.focus(); }

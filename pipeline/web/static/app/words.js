@@ -38,6 +38,7 @@ export const REASONS = Object.freeze({
   low_rate: "data come more slowly than at first",
   worker_died: "its program ended and is started again",
   source_failed: "its source failed",
+  device_lost: "its device is gone; it is looked for",
   no_audio_stream: "there is no sound in it",
   no_video_stream: "there is no picture in it",
   switched_off: "it is switched off",
