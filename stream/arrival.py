@@ -19,8 +19,8 @@ LOOK_NS: Final = NS_PER_S
 class ArrivalClock:
     """Places the media of one stream on the session clock.
 
-    A piece cannot have been captured later than it arrived; the least delay seen stands for the
-    delay of the path, which nobody can see from here.
+    The least delay seen stands for the delay of the path, which nobody can see from here. So no
+    piece is placed later than it arrived, but for `SLACK_NS`.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,9 @@ class ArrivalClock:
         mapped_ns = self._map.to_session(media_ns)
         if fresh or abs(mapped_ns - media_ns - self._shift_ns) > SLACK_NS:
             self._shift_ns = mapped_ns - media_ns
-        return min(media_ns + self._shift_ns, arrived_ns)
+        if media_ns + self._shift_ns > arrived_ns + SLACK_NS:
+            self._shift_ns = arrived_ns - media_ns
+        return media_ns + self._shift_ns
 
     def _stood_still(self, media_ns: int, arrived_ns: int) -> bool:
         late_ns = arrived_ns - media_ns - self._shift_ns

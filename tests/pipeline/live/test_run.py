@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ from tacit.pipeline.live import run as module
 from tacit.pipeline.live.engine import EngineError, Opening
 from tacit.pipeline.live.handle import LiveHandle
 from tacit.pipeline.live.run import LiveRun
-from tests.fakes.small_session import IDENTITY
+from tacit.pipeline.recorded import RecordedSession
+from tacit.pipeline.recorder import Recorder, RecordOptions
+from tests.fakes.small_session import IDENTITY, SmallPredictor
 
 
 class Engine:
@@ -35,7 +38,8 @@ class Engine:
         from tacit.pipeline.intake import Intake, SessionSetup
 
         setup = SessionSetup("s", opening.participant, opening.source, Settings(), {})
-        self.intake = Intake(setup, IDENTITY)
+        tap = opening.tap_of and opening.tap_of(setup, IDENTITY)
+        self.intake = Intake(setup, IDENTITY, tap)
         self.handle = LiveHandle("s", opening.participant, self._ended)
         self._listener.events("s", [self.intake.ready])
         return self.handle
@@ -105,3 +109,18 @@ def test_an_engine_that_fails_is_an_error(live: LiveRun, monkeypatch: pytest.Mon
     monkeypatch.setattr(Engine, "failure", "recognizer worker: exit code 1")
     with pytest.raises(EngineError, match="recognizer worker"):
         list(live)
+
+
+def test_a_recorded_one_gives_the_same_events_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "LiveEngine", Engine)
+    monkeypatch.setattr(module, "DeviceSource", NoDevices)
+    recorder = Recorder(RecordOptions(tmp_path / "now.mcap", purpose="a test"))
+    live = LiveRun(Settings(), {"audio": "default"}, Opening(source="devices"), 0.01, recorder)
+    events = list(live)
+    recorder.close()
+    assert recorder.failure == ""
+    again = RecordedSession(tmp_path / "now.mcap", SmallPredictor())
+    assert (again.facts.source, again.facts.purpose) == ("devices", "a test")
+    assert [event.type for event in again] == [event.type for event in events]
