@@ -160,9 +160,30 @@ def facts_of(
             f"{media.name}: over {MAX_ATTACHMENT_BYTES >> 20} MiB cannot be put into a session; "
             "leave --media out: the session then names it by its SHA-256"
         )
-    weights = {k: read_manifest(setup.settings.weights / k).sha256 for k in CHECKPOINTS}
     with media.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return facts_of_live(setup, identity, options).model_copy(
+        update={
+            "inject": inject,
+            "duration_ms": duration_ns // NS_PER_MS,
+            "media": media.name,
+            "media_sha256": digest,
+            "media_bytes": size,
+            "media_path": str(media.absolute()),
+            "media_enclosed": options.media,
+        }
+    )
+
+
+def facts_of_live(
+    setup: SessionSetup, identity: ModelIdentity, options: RecordOptions
+) -> SessionFacts:
+    """What the session file of a live session says about it: no media, no length as yet.
+
+    Raises:
+        CheckpointError: weights are missing or damaged.
+    """
+    weights = {k: read_manifest(setup.settings.weights / k).sha256 for k in CHECKPOINTS}
     return SessionFacts(
         tacit=importlib.metadata.version("tacit"),
         session_id=setup.session_id,
@@ -173,18 +194,12 @@ def facts_of(
         created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         retention_days=options.retention_days,
         settings=setup.settings,
-        inject=inject,
         disabled=dict(setup.disabled),
-        duration_ms=duration_ns // NS_PER_MS,
+        duration_ms=0,
         model_id=identity.id,
         model_sha256=identity.sha256,
         weights=weights,
         dims=dict(identity.dims),
-        media=media.name,
-        media_sha256=digest,
-        media_bytes=size,
-        media_path=str(media.absolute()),
-        media_enclosed=options.media,
     )
 
 

@@ -1,6 +1,7 @@
 """`tacit live`."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Final
 
 import typer
 
@@ -11,24 +12,25 @@ from ..config import load_settings
 from ..inject import parse_injections
 from ..live.engine import Opening
 from ..live.run import LiveRun
-from .options import AsrOption, ConfigOption, InjectOption, JsonOption, WeightsOption
+from .options import (
+    AsrOption,
+    CameraOption,
+    ConfigOption,
+    InjectOption,
+    JsonOption,
+    MicrophoneOption,
+    SecondsOption,
+    WeightsOption,
+)
 from .play import play
 
-OFF = "off"
+OFF: Final = "off"
 
 
 def live_command(
-    microphone: Annotated[
-        str,
-        typer.Option(help="Name or part of a name from `tacit devices`, or off."),
-    ] = "default",
-    camera: Annotated[
-        str,
-        typer.Option(help="Name, number or URL (http://…/cam.mjpg), or off."),
-    ] = "default",
-    seconds: Annotated[
-        float | None, typer.Option(min=1, help="How long; until Ctrl-C if left out.")
-    ] = None,
+    microphone: MicrophoneOption = "default",
+    camera: CameraOption = "default",
+    seconds: SecondsOption = None,
     json_path: JsonOption = None,
     inject: InjectOption = "",
     asr: AsrOption = None,
@@ -47,20 +49,38 @@ def live_command(
     tacit live --camera off --microphone "USB Mic" --seconds 60 --json events.jsonl
     """
     settings = load_settings(config, {"asr": asr, "weights": weights})
-    parse_injections(inject)
+    devices = devices_of(microphone, camera)
+    opening = opening_on(devices, inject)
+    play(LiveRun(settings, devices, opening, seconds), json_path)
+
+
+def devices_of(microphone: str, camera: str) -> dict[Modality, str]:
+    """The devices that options name, by modality; those that are off are left out.
+
+    A name that is wrong from the start is a mistake; a device that goes away later is waited for.
+
+    Raises:
+        DeviceError: there is no such device.
+        BadParameter: both are off.
+    """
     devices: dict[Modality, str] = {}
-    absent: dict[Modality, str] = {}
-    # A name that is wrong from the start is a mistake; one that goes away later is waited for.
-    if microphone == OFF:
-        absent["audio"] = "switched_off"
-    else:
+    if microphone != OFF:
         devices["audio"] = find_microphone(microphone)[1].name
-    if camera == OFF:
-        absent["face"] = "switched_off"
-    else:
+    if camera != OFF:
         find_camera(camera)
         devices["face"] = camera
     if not devices:
         raise typer.BadParameter("microphone and camera are both off: nothing would be read")
-    opening = Opening(source="devices", absent=absent, inject=inject, views=False)
-    play(LiveRun(settings, devices, opening, seconds), json_path)
+    return devices
+
+
+def opening_on(devices: Mapping[Modality, str], inject: str, participant: str = "p1") -> Opening:
+    """A session on these devices.
+
+    Raises:
+        InjectError: the damage cannot be understood.
+    """
+    parse_injections(inject)
+    places: tuple[Modality, ...] = ("audio", "face")
+    absent: dict[Modality, str] = {m: "switched_off" for m in places if m not in devices}
+    return Opening(participant, "devices", absent, inject, views=False)

@@ -31,6 +31,13 @@ InjectOption = Annotated[
         "(kinds: drop, freeze, black, noise, mute, clip, delay, off)."
     ),
 ]
+MicrophoneOption = Annotated[
+    str, typer.Option(help="Name or part of a name from tacit devices, or off.")
+]
+CameraOption = Annotated[str, typer.Option(help="Name, number or URL (http://…/cam.mjpg), or off.")]
+SecondsOption = Annotated[
+    float | None, typer.Option(min=1, help="How long; until Ctrl-C if left out.")
+]
 SpeedOption = Annotated[
     str, typer.Option(help="max, or 1 for as fast as it was recorded, 2 for twice that.")
 ]

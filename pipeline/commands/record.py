@@ -2,6 +2,8 @@
 
 import datetime
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,17 +13,22 @@ from rich.markup import escape
 
 from ...stream.errors import RecordingError
 from ..config import ConfigError, load_settings
+from ..live.run import LiveRun
 from ..plan import ReplayRequest
 from ..purge import Found, delete, has_expired, sessions_in
 from ..recorder import Recorder, RecordOptions
 from ..runner import replay
 from ..session_format import NAME_PATTERN
+from .live import devices_of, opening_on
 from .options import (
     AsrOption,
+    CameraOption,
     ConfigOption,
     InjectOption,
     InprocOption,
     JsonOption,
+    MicrophoneOption,
+    SecondsOption,
     SpeedOption,
     WeightsOption,
     parse_speed,
@@ -32,8 +39,11 @@ EXIT_UNREAD: Final = 1
 
 
 def record_command(
-    file: Annotated[Path, typer.Argument(help="Any audio or video file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New session file, .mcap.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Any audio or video file; without one, microphone and camera."),
+    ] = None,
     json_path: JsonOption = None,
     media: Annotated[
         bool,
@@ -49,6 +59,9 @@ def record_command(
         int | None,
         typer.Option(min=1, max=36_500, help="Days after which tacit purge --expired deletes it."),
     ] = None,
+    microphone: MicrophoneOption = "default",
+    camera: CameraOption = "default",
+    seconds: SecondsOption = None,
     inject: InjectOption = "",
     speed: SpeedOption = "max",
     inproc: InprocOption = False,
@@ -56,7 +69,7 @@ def record_command(
     weights: WeightsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Read a recording and keep the session: features, sensor health, words and results.
+    """Keep a session, live or from a file: features, sensor health, words and results.
 
     The file is whole after every record, whatever stops the program, and gives the same results
     again: see tacit replay and tacit verify-replay.
@@ -64,14 +77,26 @@ def record_command(
     tacit record talk.mp4 -o talk.mcap
 
     tacit record talk.mp4 -o talk.mcap --media --purpose "study 7" --retention-days 90
+
+    tacit record -o now.mcap --seconds 60
     """
     if re.fullmatch(NAME_PATTERN, participant) is None:
         raise ConfigError(f"--participant {participant}: letters, digits, dot, dash and underscore")
     pace = parse_speed(speed)
     settings = load_settings(config, {"asr": asr, "weights": weights})
+    if file is None:
+        if media:
+            raise ConfigError("--media: a live session keeps features only; leave it out")
+        devices = devices_of(microphone, camera)
+        opening = opening_on(devices, inject, participant)
+        live = RecordOptions(out, purpose, consent, retention_days, patient=False)
+        with _recording(live) as recorder:
+            play(LiveRun(settings, devices, opening, seconds, recorder), json_path)
+        return
     request = ReplayRequest(file, settings, inject, pace, inproc, participant)
     options = RecordOptions(out, purpose, consent, retention_days, media, patient=pace is None)
-    _record(request, options, json_path)
+    with _recording(options) as recorder, replay(request, recorder) as session:
+        play(session, json_path)
 
 
 def purge_command(
@@ -113,13 +138,14 @@ def purge_command(
         raise typer.Exit(EXIT_UNREAD)
 
 
-def _record(request: ReplayRequest, options: RecordOptions, json_path: Path | None) -> None:
+@contextmanager
+def _recording(options: RecordOptions) -> Iterator[Recorder]:
+    """Say that it records, and afterwards what became of it."""
     console = Console()
     recorder = Recorder(options)
     try:
         console.print(_indicator(recorder), highlight=False, soft_wrap=True)
-        with replay(request, recorder) as session:
-            play(session, json_path)
+        yield recorder
     finally:
         recorder.close()
         if not recorder.failure and options.path.exists():

@@ -31,7 +31,7 @@ from ..config import Settings
 from ..doctor import CHECKPOINTS
 from ..feeds import StartError
 from ..inject import parse_injections
-from ..intake import SessionSetup
+from ..intake import SessionSetup, Tap
 from ..job import Job
 from ..plan import OPTIONAL_ASR, on_bus
 from ..predictors import ModelIdentity, WorkerPredictor
@@ -95,6 +95,7 @@ class Opening:
         absent: modalities that the source does not have, with the reason.
         inject: damage from the start, see `inject`.
         views: give viewers the face's outline and the sound's level.
+        tap_of: gives what is told all inputs of the session; called before the first of them.
     """
 
     participant: str = "p1"
@@ -102,6 +103,7 @@ class Opening:
     absent: dict[Modality, str] | None = None
     inject: str = ""
     views: bool = True
+    tap_of: Callable[[SessionSetup, ModelIdentity], Tap] | None = None
 
 
 class LiveEngine:
@@ -166,7 +168,8 @@ class LiveEngine:
             {**self.plan.disabled, **(opening.absent or {})},
             handle.clock.anchor_utc,
         )
-        session = LiveSession(setup, self.identity, handle.clock)
+        tap = opening.tap_of and opening.tap_of(setup, self.identity)
+        session = LiveSession(setup, self.identity, handle.clock, tap)
         session.damage.plan(parse_injections(opening.inject))
         seat = Seat(handle, session, opening.views)
         self._post(lambda loop: loop.add(seat, time.monotonic_ns()))

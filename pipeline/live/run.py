@@ -3,13 +3,18 @@
 import queue
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from ...models.features import Modality
 from ...stream.packet import NS_PER_S
 from ..config import Settings
 from ..events import Event, SessionClosed
+from ..intake import SessionSetup
 from ..journal import CloseReason
+from ..predictors import ModelIdentity
+from ..recorder import STOPPED, Recorder, facts_of_live
 from .devices import DEVICE_LOST, DeviceSource
 from .engine import LiveEngine, Opening
 from .handle import LiveHandle
@@ -28,6 +33,7 @@ class LiveRun:
             no part.
         opening: what the session is.
         seconds: how long it lasts; None until it is interrupted.
+        recorder: keeps the session.
 
     Raises:
         CheckpointError: weights are missing or damaged.
@@ -40,17 +46,22 @@ class LiveRun:
         devices: Mapping[Modality, str],
         opening: Opening,
         seconds: float | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.duration_ms: Final = round((seconds or 0) * 1000)
         self._settings = settings
         self._devices = dict(devices)
         self._opening = opening
+        self._recorder = recorder
+        if recorder is not None:
+            self._opening = replace(opening, tap_of=partial(_recorded, recorder))
         self._seconds = seconds
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._engine = LiveEngine(settings, self, most=1)
         self._handle: LiveHandle | None = None
         self._source: DeviceSource | None = None
         self._windows = 0
+        self._told = False
 
     def __iter__(self) -> Iterator[Event]:
         """Load the models, open the devices, and give events until the end.
@@ -122,4 +133,17 @@ class LiveRun:
         except queue.Empty:
             return None
         self._windows += event.type == "measurement.result"
+        if self._recorder is not None:
+            self._recorder.event(event)
+            self._tell_failure(self._recorder.failure)
         return event
+
+    def _tell_failure(self, why: str) -> None:
+        if why and not self._told and self._handle is not None and not self._handle.closed:
+            self._told = True
+            self._engine.ask(self._handle.session_id, lambda session: session.note(STOPPED, why))
+
+
+def _recorded(recorder: Recorder, setup: SessionSetup, identity: ModelIdentity) -> Recorder:
+    recorder.begin(facts_of_live(setup, identity, recorder.options), None)
+    return recorder

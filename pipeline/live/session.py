@@ -14,7 +14,7 @@ from ...models.features import Modality, Prediction
 from ...stream.clock import Clock
 from ...stream.packet import MODALITIES, NS_PER_MS, Packet
 from ..events import Event, MeasurementResult, MeasurementRevised
-from ..intake import Intake, Jobs, SessionSetup
+from ..intake import Intake, Jobs, SessionSetup, Tap
 from ..job import PIECES, STAMPS
 from ..journal import CloseReason
 from ..predictors import ModelIdentity
@@ -61,16 +61,23 @@ class LiveSession:
         setup: what it is.
         identity: the model that reads its windows.
         clock: reads 0 at the session's start.
+        tap: is told all inputs.
     """
 
-    def __init__(self, setup: SessionSetup, identity: ModelIdentity, clock: Clock) -> None:
+    def __init__(
+        self,
+        setup: SessionSetup,
+        identity: ModelIdentity,
+        clock: Clock,
+        tap: Tap | None = None,
+    ) -> None:
         self.setup: Final = setup
         self.damage: Final = LiveDamage()
         self.counts: Final = {m: StreamCounts() for m in MODALITIES}
         self.ended: set[Modality] = set(setup.disabled)
         self._clock = clock
         self._transit_ns = float(TRANSIT_NS)
-        self._intake = Intake(setup, identity)
+        self._intake = Intake(setup, identity, tap)
         self._traces = Traces()
         self._views: deque[dict[str, Any]] = deque(maxlen=64)
         self._first: list[Event] = [self._intake.ready]
