@@ -26,6 +26,7 @@ from .commands.record import purge_command, record_command
 from .commands.replay import replay_command, verify_replay_command
 from .commands.report import report_command
 from .commands.serve import serve_command
+from .commands.train import train_command
 from .config import ConfigError, load_settings
 from .doctor import CHECKPOINTS, examine, summary
 from .export.replacing import ExportError
@@ -37,6 +38,7 @@ from .report.errors import ReportError
 from .runner import replay
 from .sessions import SessionError
 from .sinks import SinkError
+from .training.errors import TrainError
 
 app = typer.Typer(
     name="tacit",
@@ -59,6 +61,7 @@ app.command("live")(live_command)
 app.command("devices")(devices_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
+app.command("train")(train_command)
 app.command("serve")(serve_command)
 app.add_typer(annotations_app, name="annotations")
 
@@ -78,6 +81,7 @@ MISTAKES: Final = (
     SinkError,
     StartError,
     StreamError,
+    TrainError,
 )
 
 

@@ -1,0 +1,5 @@
+"""What goes wrong in a training run that its user can put right."""
+
+
+class TrainError(ValueError):
+    """A run cannot be started or go on; the message names what to change."""

@@ -1,0 +1,74 @@
+"""The stages of the shipped model, in order: encoders first, then what stands on them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from .stage import Place, Progress, Stage
+
+
+def _face_settings() -> type:
+    from ...models.training.face import FaceTrainingConfig
+
+    return FaceTrainingConfig
+
+
+def _train_face(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
+    from ...models.training import face
+
+    config = replace(config, cache=place.cache)
+    return face.train(place.root, place.weights / "face", config, progress).metrics
+
+
+def _audio_settings() -> type:
+    from ...models.training.audio import AudioConfig
+
+    return AudioConfig
+
+
+def _train_audio(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
+    from ...models.training import audio
+
+    out = place.weights / "audio"
+    return audio.train(place.root, out, config, progress, place.cache).metrics
+
+
+def _text_settings() -> type:
+    from ...models.training.text import TextTrainingConfig
+
+    return TextTrainingConfig
+
+
+def _train_text(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
+    from ...models.training import text
+
+    config = replace(config, threads=place.threads)
+    out = place.weights / "text"
+    return text.train(place.root, out, config, progress, place.cache).metrics
+
+
+def _fusion_settings() -> type:
+    from ...models.training.fusion import FusionTrainingConfig
+
+    return FusionTrainingConfig
+
+
+def _train_fusion(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
+    from ...models.training import fusion
+
+    config = replace(config, weights=place.weights, cache=place.cache)
+    return fusion.train(place.root, place.weights / "fusion", config, progress).metrics
+
+
+_PLACES: Final = frozenset({"cache", "weights", "threads"})
+
+STAGES: Final[Mapping[str, Stage]] = {
+    stage.name: stage
+    for stage in (
+        Stage("face", _face_settings, _train_face, fixed=_PLACES),
+        Stage("audio", _audio_settings, _train_audio, fixed=_PLACES),
+        Stage("text", _text_settings, _train_text, fixed=_PLACES),
+        Stage("fusion", _fusion_settings, _train_fusion, ("face", "audio", "text"), _PLACES),
+    )
+}
+"""By name, in the order in which they run."""
