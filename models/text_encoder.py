@@ -1,8 +1,10 @@
 """Text encoder: a spoken phrase in, a 64-d token for the fusion and seven probabilities out.
 
 A bag of byte-pair embeddings beside convolutions over 2, 3 and 4 neighbours with max pooling (Kim,
-2014), squeezed into one vector from which a linear head reads the emotions. English only: it was
-trained on English comments.
+2014) and a hashed bag of neighbouring pairs and triples (Joulin et al., 2017), squeezed into one
+vector from which a linear head reads the emotions. Data sets that call different things by the same
+name share the vector and have a head each; the first head is the one that is used. English only: it
+was trained on English comments and conversations.
 """
 
 import dataclasses
@@ -24,6 +26,9 @@ from .text_tokens import PAD, load_tokenizer, pad_rows, token_ids
 
 KIND: Final = "text"
 
+_FACTORS: Final = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
+"""Odd 32-bit constants; with ids below 2**20 no product leaves 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextConfig:
@@ -39,6 +44,9 @@ class TextConfig:
         max_tokens: longest phrase, in tokens.
         max_chars: longest phrase, in characters.
         thresholds: per class, the probability from which a multi-label decision says yes.
+        buckets: of the hashed pairs and triples; 0 has none.
+        bucket_width: length of a bucket's embedding.
+        domains: names of further heads, each for the wording and class frequencies of a data set.
     """
 
     tokenizer_sha256: str = ""
@@ -50,6 +58,9 @@ class TextConfig:
     max_tokens: int = 64
     max_chars: int = 1000
     thresholds: tuple[float, ...] = (0.3,) * len(EMOTIONS)
+    buckets: int = 0
+    bucket_width: int = 24
+    domains: tuple[str, ...] = ()
 
     @classmethod
     def from_manifest(cls, config: Any, folder: Path) -> Self:
@@ -60,11 +71,33 @@ class TextConfig:
         """
         try:
             fields = dict(config)
+            fields["domains"] = tuple(fields.get("domains", ()))
             for name in ("kernels", "thresholds"):
                 fields[name] = tuple(fields[name])
             return cls(**fields)
         except (KeyError, TypeError) as exc:
             raise CheckpointError(f"{folder}: config does not fit a text encoder: {exc}") from exc
+
+
+class HashedPairs(nn.Module):
+    """Mean embedding of a phrase's neighbouring pairs and triples, each hashed into a bucket."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.buckets = config.buckets
+        self.embedding = nn.Embedding(config.buckets, config.bucket_width)
+
+    def forward(self, ids: Tensor, present: Tensor) -> Tensor:
+        """Token ids (B, L) int64 and which of them count (B, L) bool to (B, bucket_width)."""
+        two = ids[:, :-1] * _FACTORS[0] + ids[:, 1:] * _FACTORS[1]
+        both = present[:, :-1] & present[:, 1:]
+        three = two[:, :-1] + ids[:, 2:] * _FACTORS[2]
+        all_three = both[:, :-1] & present[:, 2:]
+        # The factor's high bits decide: the low ones of a sum of products hardly mix.
+        hashed = (torch.cat([two, three], 1) >> 11) % self.buckets
+        mask = torch.cat([both, all_three], 1).unsqueeze(-1).float()
+        total: Tensor = (self.embedding(hashed) * mask).sum(1)
+        return total / mask.sum(1).clamp(min=1.0)
 
 
 class TextNet(nn.Module):
@@ -81,9 +114,15 @@ class TextNet(nn.Module):
             for kernel in config.kernels
         )
         pooled = config.width + config.channels * len(config.kernels)
+        self.pairs = HashedPairs(config) if config.buckets else None
+        if self.pairs is not None:
+            pooled += config.bucket_width
         self.dropout = nn.Dropout(dropout)
         self.squeeze = nn.Sequential(nn.Linear(pooled, config.dim), nn.LayerNorm(config.dim))
         self.head = nn.Linear(config.dim, len(EMOTIONS))
+        self.domain_heads = nn.ModuleDict(
+            {name: nn.Linear(config.dim, len(EMOTIONS)) for name in config.domains}
+        )
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Encode a padded batch.
@@ -94,6 +133,17 @@ class TextNet(nn.Module):
         Returns:
             vectors (B, dim) and logits (B, 7), float32.
         """
+        vector = self.vectors(ids)
+        return vector, self.head(vector)
+
+    def all_logits(self, ids: Tensor) -> Tensor:
+        """Logits (B, 1 + domains, 7) of every head, the shared one first."""
+        vector = self.vectors(ids)
+        heads = [self.head, *self.domain_heads.values()]
+        return torch.stack([head(vector) for head in heads], 1)
+
+    def vectors(self, ids: Tensor) -> Tensor:
+        """Phrase vectors (B, dim) of a padded batch (B, L) int64."""
         present = ids != PAD
         if self.training and self.token_dropout > 0.0:
             present = present & (torch.rand(ids.shape, device=ids.device) >= self.token_dropout)
@@ -104,8 +154,10 @@ class TextNet(nn.Module):
         # Without a bias padding gives exactly 0, which ReLU makes the floor of every maximum
         # anyway: a phrase reads the same alone and in a batch of longer ones.
         peaks = [torch.relu(conv(series)).amax(2) for conv in self.convolutions]
-        vector = self.squeeze(self.dropout(torch.cat([mean, *peaks], 1)))
-        return vector, self.head(vector)
+        if self.pairs is not None:
+            peaks.append(self.pairs(ids, present))
+        vector: Tensor = self.squeeze(self.dropout(torch.cat([mean, *peaks], 1)))
+        return vector
 
 
 class TextEncoder:
