@@ -3,6 +3,7 @@
 import { h, s, say } from "./elements.js";
 
 const QUIET_DB = -60;
+const MOST_CUT = 1.35;
 const OUTLINE_KEPT_MS = 600;
 
 /** Shows a MediaStream, a file, or nothing but the outline. */
@@ -19,7 +20,7 @@ export class FaceView extends HTMLElement {
     this.#video = h("video", { playsinline: true, muted: true, "aria-label": "The picture that is analysed" });
     this.#video.muted = true;
     this.#shape = s("polygon", { class: "outline", points: "", visibility: "hidden" });
-    this.#svg = s("svg", { "aria-hidden": "true", preserveAspectRatio: "none" }, this.#shape);
+    this.#svg = s("svg", { "aria-hidden": "true", viewBox: "0 0 1 1", preserveAspectRatio: "none" }, this.#shape);
     this.#level = h("i");
     this.#caption = h("p", { class: "caption", hidden: true });
     this.replaceChildren(this.#video, this.#svg, h("span", { class: "level", "aria-hidden": "true" }, this.#level), this.#caption);
@@ -86,12 +87,14 @@ export class FaceView extends HTMLElement {
     this.#level.style.transform = `scaleY(${share})`;
   }
 
-  /* The picture is fitted into the element with bars beside it; the outline has to lie on the picture. */
+  /* The picture fills the element if little of it is cut off by that; the outline has to lie on the picture. */
   #place() {
     const { clientWidth: width, clientHeight: height } = this, { videoWidth = 0, videoHeight = 0 } = this.#video;
-    const fits = videoWidth ? Math.min(width / videoWidth, height / videoHeight) : 0;
-    const shown = videoWidth ? [videoWidth * fits, videoHeight * fits] : [Math.min(width, height * 4 / 3), Math.min(height, width * 3 / 4)];
-    this.#svg.setAttribute("viewBox", "0 0 1 1");
+    const shape = videoWidth ? videoWidth / videoHeight : 4 / 3, room = width / height;
+    const fills = Math.max(shape / room, room / shape) <= MOST_CUT;
+    this.#video.style.objectFit = fills ? "cover" : "contain";
+    const wide = fills ? shape > room : shape < room;
+    const shown = wide ? [height * shape, height] : [width, width / shape];
     Object.assign(this.#svg.style, { width: `${shown[0]}px`, height: `${shown[1]}px`, left: `${(width - shown[0]) / 2}px`, top: `${(height - shown[1]) / 2}px` });
   }
 }
