@@ -3,6 +3,10 @@
 Both give the same 478 points, so callers need not know which one runs. By default a face is tracked
 from frame to frame; with `still=True` every image is looked at afresh. An image in which nothing is
 found is looked at again, framed otherwise.
+
+Looking for a second face costs more than following the first, since the detector runs on every
+image as long as fewer faces are followed than are looked for. So a stream is read for one face, and
+once a second it is searched for all. While there are several, every image is searched.
 """
 
 import contextlib
@@ -36,6 +40,8 @@ CLOSER_CONFIDENCE: Final = 0.1
 FILLING: Final = 0.3
 """Shorter side that a face must have which only a cut picture shows, as a share of the image's."""
 NS_PER_MS: Final = 1_000_000
+PROBE_NS: Final = 1000 * NS_PER_MS
+"""A second face is seen in the first image that comes this long after the last search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ Faces that fill the image are what the detector misses most, then profiles and h
 misses of the plain look in FER+ (training part) the first found 46 %, a lower score alone 18 %; of
 the 281 that it left in the whole part, the second found 51 % and the third 12 % more.
 """
+
+_LONG_AGO_NS: Final = -(2**62)
 
 Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -191,18 +199,26 @@ class FaceMesh:
     def __init__(
         self, landmarker: Path | None = None, max_faces: int = MAX_FACES, still: bool = False
     ) -> None:
-        def open_backend(alone: bool, confidence: float) -> _Backend:
+        def open_backend(most: int, alone: bool, confidence: float) -> _Backend:
             if landmarker is None:
-                return _Bundled(max_faces, alone, confidence)
-            return _Tasks(landmarker, max_faces, alone, confidence)
+                return _Bundled(most, alone, confidence)
+            return _Tasks(landmarker, most, alone, confidence)
 
+        probed = max_faces > 1 and not still
         with _quiet():
-            self._first = open_backend(still, MIN_CONFIDENCE)
-            self._closer = open_backend(True, CLOSER_CONFIDENCE)
+            self._first = open_backend(1 if probed else max_faces, still, MIN_CONFIDENCE)
+            self._closer = open_backend(max_faces, True, CLOSER_CONFIDENCE)
+            self._search = open_backend(max_faces, True, MIN_CONFIDENCE) if probed else None
             # The first image starts a graph, which is slow and where it logs most.
-            for backend in (self._first, self._closer):
+            for backend in self._backends():
                 backend.detect(np.zeros((128, 128, 3), dtype=np.uint8), 0)
         self._seen_face = False
+        self._search_ns = _LONG_AGO_NS
+        self._several = False
+
+    def _backends(self) -> list[_Backend]:
+        search = [] if self._search is None else [self._search]
+        return [self._first, self._closer, *search]
 
     def __enter__(self) -> Self:
         return self
@@ -232,9 +248,19 @@ class FaceMesh:
         rgb = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
         # Native code has one more thing to say, at the first real face.
         with contextlib.nullcontext() if self._seen_face else _quiet():
-            found = _landmarks(self._first, rgb, t_ns) or self._look_again(rgb, t_ns)
+            found = self._look(rgb, t_ns) or self._look_again(rgb, t_ns)
         self._seen_face = self._seen_face or bool(found)
         return tuple(sorted(found, key=lambda face: -face.area))
+
+    def _look(self, image_rgb: Image, t_ns: int) -> list[FaceLandmarks]:
+        """Look for one face or, once in a while and while there are several, for all."""
+        if self._search is not None and (self._several or t_ns >= self._search_ns + PROBE_NS):
+            self._search_ns = t_ns
+            found = _landmarks(self._search, image_rgb, t_ns)
+            self._several = len(found) > 1
+            if self._several:
+                return found
+        return _landmarks(self._first, image_rgb, t_ns)
 
     def _look_again(self, image_rgb: Image, t_ns: int) -> list[FaceLandmarks]:
         """Look at the image in other frames, for faces that fill it."""
@@ -253,14 +279,16 @@ class FaceMesh:
     def restart(self) -> None:
         """Begin another stream: no track of a face goes on from the last one."""
         with _quiet():
-            for backend in (self._first, self._closer):
+            for backend in self._backends():
                 backend.restart()
         self._seen_face = False
+        self._search_ns = _LONG_AGO_NS
+        self._several = False
 
     def close(self) -> None:
         """Free the native graphs; the object cannot be used afterwards."""
-        self._first.close()
-        self._closer.close()
+        for backend in self._backends():
+            backend.close()
 
 
 def finder_facts() -> list[float]:

@@ -218,7 +218,8 @@ def video_packets(
         participant: whose pictures they are.
         start_ns: leave out pictures before; a restarted worker goes on there.
         epoch: restarts of the source so far.
-        max_side: longer side in pixels to which larger pictures are scaled down.
+        max_side: longer side in pixels to which larger pictures are scaled down; up to half as
+            large again they are left as they are, see `PictureSize`.
 
     Yields:
         Packets of kind "media", modality "face"; data of shape (H, W, 3), uint8, BGR.

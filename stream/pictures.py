@@ -8,18 +8,28 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
-# Without ACCURATE_RND, grey comes out 3 levels too dark.
+# Without ACCURATE_RND, grey comes out 3 levels too dark when it is scaled, and 1 when it is not.
 _SCALING: Final = Interpolation.AREA | Interpolation.ACCURATE_RND
+_UNSCALED: Final = Interpolation.BILINEAR
+_SLACK: Final = 1.5
+"""Pictures up to so many times the bound stay as large as they are: only to change the colours
+costs a sixth of scaling too (0.2 and 1.3 ms, 700 x 700 to 640 x 640); readers gain less by it.
+"""
 
 
 class PictureSize(NamedTuple):
-    """How large pictures may be, and how wide their pixels are for their height."""
+    """How large pictures are made, and how wide their pixels are for their height.
+
+    Pictures with square pixels that are up to half as large again stay as they are.
+    """
 
     max_side: int
     pixel_aspect: float
 
     def fit(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height in square pixels, with the longer side in bounds."""
+        """Width and height in square pixels."""
+        if self.pixel_aspect == 1.0 and max(width, height) <= _SLACK * self.max_side:
+            return width, height
         shown_width = width * self.pixel_aspect
         scale = min(1.0, self.max_side / max(shown_width, height))
         return max(1, round(shown_width * scale)), max(1, round(height * scale))
@@ -29,7 +39,8 @@ def upright_bgr(frame: av.VideoFrame, size: PictureSize) -> NDArray[np.uint8]:
     """A decoded picture as (H, W, 3) uint8 BGR, the right way up."""
     width, height = size.fit(frame.width, frame.height)
     # One thread: handing such small work to more made it slower (2.1 -> 4.0 ms).
-    small = frame.reformat(width, height, "bgr24", interpolation=_SCALING, threads=1)
+    scaling = _UNSCALED if (width, height) == (frame.width, frame.height) else _SCALING
+    small = frame.reformat(width, height, "bgr24", interpolation=scaling, threads=1)
     picture = small.to_ndarray().astype(np.uint8, copy=False)
     matrix = _display_matrix(frame)
     return picture if matrix is None else np.ascontiguousarray(_turned(picture, matrix))

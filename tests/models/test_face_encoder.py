@@ -19,6 +19,7 @@ from tacit.models.face_encoder import (
     FaceReader,
     sharpness,
 )
+from tacit.models.face_mesh import PROBE_NS
 from tacit.models.face_net import FaceNet, FaceNetConfig, normalise
 
 Image = NDArray[np.uint8]
@@ -159,7 +160,7 @@ def test_no_face_gives_no_values(reader: FaceReader) -> None:
 
 def test_two_faces_are_counted(reader: FaceReader, portrait: Image) -> None:
     head = portrait[0:256, 96:352]
-    assert reader.read(np.hstack([head, head]), 0).faces == 2
+    assert reader.read(np.hstack([head, head]), 2 * PROBE_NS).faces == 2
 
 
 def test_wrong_image_is_refused(reader: FaceReader) -> None:

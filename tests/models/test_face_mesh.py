@@ -115,6 +115,18 @@ def test_video_mode_tracks_and_ignores_times_that_do_not_grow(portrait: Image) -
             assert len(mesh.find(portrait, t_ns)) == 1
 
 
+def test_in_a_stream_a_second_face_is_seen_within_a_second_and_missed_at_once(
+    portrait: Image,
+) -> None:
+    head = portrait[0:256, 96:352]
+    wall = np.full_like(head, 128)
+    alone, pair = np.hstack([head, wall]), np.hstack([head, head])
+    images = [alone] * 5 + [pair] * 16 + [alone] * 5
+    with FaceMesh() as mesh:
+        counts = [len(mesh.find(image, k * 100_000_000)) for k, image in enumerate(images)]
+    assert counts == [1] * 10 + [2] * 11 + [1] * 5
+
+
 def test_after_a_restart_nothing_of_the_last_stream_counts(portrait: Image) -> None:
     def points(mesh: FaceMesh, shift: int) -> list[Any]:
         images = [np.roll(portrait, shift + 3 * k, axis=1) for k in range(3)]

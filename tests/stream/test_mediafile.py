@@ -41,7 +41,7 @@ def check_video(packets: list[Packet]) -> None:
     for packet in packets:
         assert packet.data.dtype == np.uint8
         assert packet.data.shape[2] == 3
-        assert max(packet.data.shape) <= 640
+        assert max(packet.data.shape) <= 960  # half as large again as MEDIA_MAX_SIDE
         assert packet.duration_ns > 0
         assert packet.t_available_ns == packet.t_end_ns
     for early, late in itertools.pairwise(packets):

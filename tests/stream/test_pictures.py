@@ -7,7 +7,14 @@ from tacit.stream.pictures import PictureSize, upright_bgr
 
 @pytest.mark.parametrize(
     ("width", "height", "fitted"),
-    [(640, 480, (640, 480)), (1280, 720, (640, 360)), (720, 1280, (360, 640)), (2, 2, (2, 2))],
+    [
+        (640, 480, (640, 480)),
+        (960, 540, (960, 540)),
+        (961, 541, (640, 360)),
+        (1280, 720, (640, 360)),
+        (720, 1280, (360, 640)),
+        (2, 2, (2, 2)),
+    ],
 )
 def test_large_pictures_shrink_and_keep_their_shape(
     width: int, height: int, fitted: tuple[int, int]
@@ -17,6 +24,14 @@ def test_large_pictures_shrink_and_keep_their_shape(
 
 def test_wide_pixels_make_a_wider_picture() -> None:
     assert PictureSize(640, 2.0).fit(100, 100) == (200, 100)
+
+
+@pytest.mark.parametrize("max_side", [32, 64])
+def test_a_grey_picture_keeps_its_level(max_side: int) -> None:
+    planes = np.full((72, 64), 128, dtype=np.uint8)
+    planes[:48] = 102  # in limited range; 100.1 in full
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    assert abs(float(upright_bgr(frame, PictureSize(max_side, 1.0)).mean()) - 100) <= 1.5
 
 
 def test_a_decoded_picture_comes_out_with_its_colours_in_order() -> None:
