@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +26,10 @@ class LiveSink(Protocol):
     def sound(self, samples: NDArray[np.float32], t_ns: int) -> None:
         """Take sound, (N,) float32 at 16 kHz mono."""
 
-    def picture(self, frame: NDArray[np.uint8], t_ns: int, duration_ns: int) -> None:
-        """Take a picture, (H, W, 3) uint8 BGR."""
+    def picture(
+        self, frame: av.VideoFrame | NDArray[np.uint8], t_ns: int, duration_ns: int
+    ) -> None:
+        """Take a picture: decoded, or (H, W, 3) uint8 BGR."""
 
     def stream_ended(self, modality: Modality) -> None:
         """No more of a modality will come."""

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import aioice.ice
-import av
 from aiortc import (
-    MediaStreamTrack,
     RTCConfiguration,
     RTCDataChannel,
     RTCIceServer,
@@ -23,20 +21,17 @@ from aiortc import (
     RTCRtpReceiver,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError
 
-from .arrival import ArrivalClock
 from .errors import RemoteError
 from .limits import MAX_OFFER_BYTES, MAX_OFFER_CANDIDATES, MAX_OFFER_MEDIA, NEGOTIATE_S
-from .packet import NS_PER_MS, NS_PER_S
 from .player import LiveSink
 from .rtp_sound import RtpSound, tap_sound
+from .tracks import discard, watch_pictures
 
 CHANNEL: Final = "events"
 MOST_BUFFERED: Final = 256 * 1024
 """Bytes that may wait in a data channel; beyond, messages are dropped."""
 DRAIN_S: Final = 0.5
-_FRAME_NS: Final = (10 * NS_PER_MS, 100 * NS_PER_MS)
 log = logging.getLogger(__name__)
 
 
@@ -143,12 +138,12 @@ class Peer:
             if track.kind == "audio" and self.sound is None:
                 self.sound = RtpSound(sink)
                 tap_sound(transceiver.receiver, self.sound)
-                self._spawn(self._drain(track))
+                self._spawn(discard(track))
             elif track.kind == "video" and not video:
                 video = True
-                self._spawn(self._watch(track, sink))
+                self._spawn(watch_pictures(track, sink))
             else:
-                self._spawn(self._drain(track))
+                self._spawn(discard(track))
 
     def send(self, text: str) -> bool:
         """Send a message; False where there is no channel, or it is stuck."""
@@ -211,28 +206,6 @@ class Peer:
         channel.on("bufferedamountlow", self._low.set)
         if self._sink is not None:
             self._sink.channel_open()
-
-    async def _drain(self, track: MediaStreamTrack) -> None:
-        """Take what nobody reads, or it would pile up."""
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                await track.recv()
-
-    async def _watch(self, track: MediaStreamTrack, sink: PeerSink) -> None:
-        clock = ArrivalClock()
-        last_ns, typical_ns = None, NS_PER_S // 30
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                frame = await track.recv()
-                arrived_ns = sink.now_ns()
-                if not isinstance(frame, av.VideoFrame) or frame.pts is None:
-                    continue
-                media_ns = int(frame.pts * frame.time_base * NS_PER_S)
-                if last_ns is not None and media_ns > last_ns:
-                    typical_ns += (min(media_ns - last_ns, _FRAME_NS[1]) - typical_ns) // 8
-                last_ns = media_ns
-                sink.picture(frame, clock.place(media_ns, arrived_ns), typical_ns)
-        sink.stream_ended("face")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

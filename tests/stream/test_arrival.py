@@ -1,5 +1,6 @@
 """Times of live media on the session clock, in virtual time."""
 
+import itertools
 import random
 
 from tacit.stream.arrival import SLACK_NS, ArrivalClock
@@ -26,7 +27,7 @@ def test_jitter_of_the_network_makes_no_holes() -> None:
     for k in range(3000):
         jitter_ns = int(abs(rng.gauss(0, 5)) * NS_PER_MS)
         times.append(clock.place(k * STEP_NS, k * STEP_NS + 50 * NS_PER_MS + jitter_ns))
-    steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(times)]
     assert sum(step != STEP_NS for step in steps) <= 2
     assert max(abs(step - STEP_NS) for step in steps) <= 2 * SLACK_NS
 
