@@ -1,0 +1,1 @@
+"""Trains the tiny speech recogniser that the tests read real words with."""
