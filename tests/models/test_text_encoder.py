@@ -9,7 +9,7 @@ import torch
 from tacit.models.checkpoint import SHIPPED
 from tacit.models.errors import CheckpointError
 from tacit.models.labels import EMOTIONS
-from tacit.models.text_encoder import TextConfig, TextEncoder, TextNet
+from tacit.models.text_encoder import HashedPairs, TextConfig, TextEncoder, TextNet
 from tacit.models.text_tokens import PAD, token_ids, train_tokenizer
 
 ODD = [
@@ -154,6 +154,47 @@ def test_padding_changes_nothing() -> None:
         short, long = net(ids), net(padded)
     assert torch.allclose(short[0], long[0], atol=1e-6)
     assert torch.allclose(short[1], long[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden", [(), (0,), (1, 2)])
+def test_hashed_pairs_ignore_padding_and_hidden_tokens(hidden: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    pairs = HashedPairs(TextConfig(vocabulary=50, buckets=32, bucket_width=5))
+    ids = torch.tensor([[2, 7, 9, 3, PAD, PAD]])
+    present = ids != PAD
+    present[0, list(hidden)] = False
+    left = [i for i in range(4) if i not in hidden]
+    kept = [left[a : a + n] for n in (2, 3) for a in range(len(left) - n + 1)]
+    near = [run for run in kept if run[-1] - run[0] == len(run) - 1]
+    found = pairs(ids, present)
+    if not near:
+        assert (found == 0).all()
+        return
+    alone = [
+        pairs(ids[:, run[0] : run[-1] + 1], torch.ones(1, len(run), dtype=torch.bool))
+        for run in near
+        if len(run) == 2
+    ]
+    assert torch.isfinite(found).all()
+    if len(near) == 1:
+        assert torch.allclose(found, alone[0])
+
+
+def test_the_order_of_a_pair_matters_to_its_bucket() -> None:
+    torch.manual_seed(0)
+    pairs = HashedPairs(TextConfig(vocabulary=50, buckets=4096, bucket_width=5))
+    present = torch.ones(1, 2, dtype=torch.bool)
+    forth, back = pairs(torch.tensor([[7, 9]]), present), pairs(torch.tensor([[9, 7]]), present)
+    assert not torch.allclose(forth, back)
+
+
+def test_every_head_is_read_and_the_first_is_the_one_in_use() -> None:
+    torch.manual_seed(0)
+    net = TextNet(TextConfig(vocabulary=50, width=8, channels=4, dim=6, domains=("a", "b"))).eval()
+    ids = torch.tensor([[2, 7, 9, 3]])
+    with torch.inference_mode():
+        assert net.all_logits(ids).shape == (1, 3, 7)
+        assert torch.equal(net.all_logits(ids)[:, 0], net(ids)[1])
 
 
 def test_token_rows_have_marks_and_a_limit() -> None:
