@@ -242,8 +242,8 @@ def include_loopback() -> None:
     if getattr(found, "with_loopback", False):
         return
 
-    def addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-        return [*(["127.0.0.1"] if use_ipv4 else []), *found(use_ipv4, use_ipv6)]
+    def addresses(*, use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        return [*(["127.0.0.1"] if use_ipv4 else []), *found(use_ipv4=use_ipv4, use_ipv6=use_ipv6)]
 
     addresses.with_loopback = True  # type: ignore[attr-defined]
     aioice.ice.get_host_addresses = addresses
