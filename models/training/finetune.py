@@ -322,7 +322,7 @@ def recalibrate(
 
 def as_stored(net: Fusion) -> Fusion:
     """A copy with the weights that a checkpoint will give back, so that figures are its own."""
-    copied = copy.deepcopy(net).eval()
+    copied = copy.deepcopy(net).eval().requires_grad_(False)
     copied.load_state_dict({name: t.half().float() for name, t in net.state_dict().items()})
     return copied
 
