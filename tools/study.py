@@ -89,13 +89,10 @@ def run(
 @app.command(name="sum")
 def sum_up(
     study: Annotated[str, typer.Argument(help="As for run.")],
-    reference: Annotated[str, typer.Option(help="Method that the others are compared with.")] = (
-        "ours"
-    ),
 ) -> None:
     """Figures with intervals from all finished cells."""
     try:
-        summary = summarise(study, store_of(study), reference)
+        summary = summarise(study, store_of(study))
     except ModelError as exc:
         typer.echo(f"study: {exc}", err=True)
         raise typer.Exit(1) from exc

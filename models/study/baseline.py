@@ -5,7 +5,7 @@ meetings, its settings are chosen on the meetings of others, and it is judged on
 Training sees what a person's clips look like under the same kind of normalisation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,23 +13,21 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from ..baseline import BaselineRule, Floats, Ints, Population, fit_population
 from ..datasets.ravdess_pairs import FOLDS
 from ..labels import EMOTIONS
 from ..metrics import unweighted_average_recall
 from .baseline_data import Kind, Meeting, Order, People, View, meetings, seen
-from .statistics import Tally, draws, interval, recall_curve, stack, tally
+from .statistics import Tally, draws, interval, recall_curve, tally
 
 OFFICIAL_VALID: Final = (15, 16)
 OFFICIAL_TEST: Final = (17, 18, 19, 20)
-TRAIN_REPEATS: Final = 3
+TRAIN_REPEATS: Final = 2
 JUDGED_REPEATS: Final = 8
+STRENGTHS: Final = (0.03, 0.1, 0.3)
 HEARD: Final = ((0, 4), (5, 9), (10, 19), (20, 39), (40, 99))
 """Stretches of a meeting: how many clips were heard before."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +64,28 @@ class Choice:
 
     Attributes:
         rule: of the baseline.
-        classifier: "logistic" or "svm".
-        strength: its C; larger fits closer.
+        strength: C of the logistic regression; larger fits closer.
         uar: on the validation people.
     """
 
     rule: BaselineRule
-    classifier: str
     strength: float
     uar: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """A trained classifier with the way in which it sees clips.
+
+    Attributes:
+        model: of normalised features.
+        view: how clips are normalised.
+        population: of the people it was trained on.
+    """
+
+    model: Pipeline
+    view: View
+    population: Population
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,22 +117,18 @@ def rules(kind: Kind) -> tuple[BaselineRule, ...]:
     if kind in ("none", "transductive"):
         return (BaselineRule(),)
     if kind == "declared":
-        return tuple(BaselineRule(doubt=d) for d in (0.3, 1.0, 3.0))
-    lasting = tuple(
-        BaselineRule(pull=p, scale_count=c) for p in (0.3, 1.0) for c in (10.0, 30.0, np.inf)
+        return tuple(BaselineRule(doubt=d) for d in (0.3, 1.0))
+    return (
+        BaselineRule(scale_count=np.inf),
+        BaselineRule(scale_count=10.0),
+        BaselineRule(),
+        BaselineRule(pull=0.3),
+        BaselineRule(half_life_s=90.0),
     )
-    return (*lasting, BaselineRule(half_life_s=90.0))
 
 
-def classifiers() -> tuple[tuple[str, float], ...]:
-    """Name and strength of what validation chooses among."""
-    return (*(("logistic", c) for c in (0.01, 0.03, 0.1, 0.3)), ("svm", 1.0), ("svm", 10.0))
-
-
-def make_classifier(name: str, strength: float) -> Pipeline:
-    """A standardised classifier that weighs the classes equally."""
-    if name == "svm":
-        return make_pipeline(StandardScaler(), SVC(C=strength, class_weight="balanced"))
+def classifier(strength: float) -> Pipeline:
+    """A logistic regression on standardised features that weighs the classes equally."""
     linear = LogisticRegression(C=strength, max_iter=2000, class_weight="balanced")
     return make_pipeline(StandardScaler(), linear)
 
@@ -147,64 +154,52 @@ def choose(data: People, parts: Parts, variant: Variant, seed: int) -> Choice:
     train = meetings(data, parts.train, TRAIN_REPEATS, rng)
     valid = meetings(data, parts.valid, JUDGED_REPEATS, rng)
 
-    def score(rule: BaselineRule, name: str, strength: float) -> Choice:
+    def score(rule: BaselineRule, strength: float) -> Choice:
         view = View(variant.kind, rule, variant.calibration)
-        model = make_classifier(name, strength).fit(*gather(data, train, view, population))
+        model = classifier(strength).fit(*gather(data, train, view, population))
         values, labels = gather(data, valid, view, population)
-        uar = unweighted_average_recall(labels, model.predict(values))
-        return Choice(rule, name, strength, uar)
+        return Choice(rule, strength, unweighted_average_recall(labels, model.predict(values)))
 
-    first = max((score(r, "logistic", 0.03) for r in rules(variant.kind)), key=lambda c: c.uar)
-    found = (score(first.rule, *each) for each in classifiers())
-    return max(found, key=lambda c: c.uar)
+    first = [score(rule, STRENGTHS[0]) for rule in rules(variant.kind)]
+    best = max(first, key=lambda c: c.uar)
+    return max([best, *(score(best.rule, c) for c in STRENGTHS[1:])], key=lambda c: c.uar)
 
 
-def judge(
-    data: People, parts: Parts, variant: Variant, choice: Choice, seed: int
-) -> dict[str, list[Tally]]:
-    """Train on training and validation people, read the test people.
-
-    Returns:
-        per stretch of the meeting, "all" among them, one tally per repeat.
-    """
-    rng = np.random.default_rng([seed, 2])
+def fit(data: People, parts: Parts, variant: Variant, choice: Choice, seed: int) -> Reader:
+    """Train on the training and the validation people."""
     people = np.sort(np.concatenate([parts.train, parts.valid]))
     population = population_of(data, people)
     view = View(variant.kind, choice.rule, variant.calibration)
-    train = meetings(data, people, TRAIN_REPEATS, rng)
-    model = make_classifier(choice.classifier, choice.strength)
-    model.fit(*gather(data, train, view, population))
-    rng = np.random.default_rng([seed, 3])  # the same meetings for every kind
-    met = meetings(data, parts.test, JUDGED_REPEATS, rng, variant.order)
-    counted: dict[str, list[Tally]] = {name: [] for name in ("all", *map(stretch_name, HEARD))}
-    for repeat in range(JUDGED_REPEATS):
-        some = met[repeat * len(parts.test) : (repeat + 1) * len(parts.test)]
-        values, labels = gather(data, some, view, population)
-        said = np.eye(len(EMOTIONS))[model.predict(values)]
-        place = np.concatenate([np.arange(len(m.clips)) for m in some])
-        owner = np.repeat(np.arange(len(some)), [len(m.clips) for m in some])
-        counted["all"].append(tally(said, labels, owner, len(EMOTIONS)))
-        for low, high in HEARD:
-            rows = (place >= low) & (place <= high)
-            counted[stretch_name((low, high))].append(
-                tally(said[rows], labels[rows], owner[rows], len(EMOTIONS))
-            )
-    return counted
+    train = meetings(data, people, TRAIN_REPEATS, np.random.default_rng([seed, 2]))
+    model = classifier(choice.strength).fit(*gather(data, train, view, population))
+    return Reader(model, view, population)
+
+
+def judge(data: People, names: Ints, reader: Reader, order: Order, seed: int) -> dict[str, Tally]:
+    """Read the meetings of the test people, the same ones for every variant of an order.
+
+    Returns:
+        per stretch of the meeting, "all" among them, a tally over all repeats.
+    """
+    rng = np.random.default_rng([seed, 3])
+    met = meetings(data, names, JUDGED_REPEATS, rng, order)
+    values, labels = gather(data, met, reader.view, reader.population)
+    said = np.eye(len(EMOTIONS))[reader.model.predict(values)]
+    sizes = [len(m.clips) for m in met]
+    place = np.concatenate([np.arange(size) for size in sizes])
+    owner = np.repeat(np.arange(len(met)) % len(names), sizes)
+    stretches = {"all": np.ones(len(place), np.bool_)}
+    stretches |= {stretch_name(s): (place >= s[0]) & (place <= s[1]) for s in HEARD}
+    return {
+        name: tally(said[rows], labels[rows], owner[rows], len(EMOTIONS))
+        for name, rows in stretches.items()
+    }
 
 
 def stretch_name(stretch: tuple[int, int]) -> str:
     """Such as "5-9" or "40+"."""
     low, high = stretch
     return f"{low}+" if stretch == HEARD[-1] else f"{low}-{high}"
-
-
-def beside(parts: list[Tally]) -> Tally:
-    """Tallies of disjoint people with the same repetitions, as one."""
-    return Tally(
-        np.concatenate([t.hits for t in parts], axis=1),
-        np.concatenate([t.support for t in parts], axis=1),
-        np.concatenate([t.surprise for t in parts], axis=1),
-    )
 
 
 def figures(counted: Mapping[str, Mapping[str, Tally]]) -> dict[str, Any]:
@@ -232,25 +227,48 @@ def figures(counted: Mapping[str, Mapping[str, Tally]]) -> dict[str, Any]:
     }
 
 
-def run(data: People, splits: Sequence[Parts], seed: int, progress: Progress) -> dict[str, Any]:
-    """Try every variant on every split; the splits' test people are pooled.
+def run(data: People, parts: Parts, seed: int) -> dict[str, dict[str, Any]]:
+    """Try every variant on one split.
 
     Returns:
-        `figures` and, per variant, what validation chose in each split.
+        per variant: what validation chose, and per stretch the hits and the support, each
+        (people, classes).
     """
-    pooled: dict[str, dict[str, Tally]] = {}
-    chosen: dict[str, list[dict[str, Any]]] = {}
+    readers: dict[tuple[Kind, int], tuple[Choice, Reader]] = {}
+    found = {}
     for name, variant in VARIANTS.items():
-        per_split = []
-        chosen[name] = []
-        for place, parts in enumerate(splits):
-            choice = choose(data, parts, variant, seed + place)
-            counted = judge(data, parts, variant, choice, seed + place)
-            per_split.append({key: stack(tallies) for key, tallies in counted.items()})
-            chosen[name].append(described(choice))
-        pooled[name] = {key: beside([s[key] for s in per_split]) for key in per_split[0]}
-        progress(f"{name}: {len(splits)} splits read")
-    return {"figures": figures(pooled), "chosen": chosen}
+        key = variant.kind, variant.calibration
+        if key not in readers:
+            choice = choose(data, parts, variant, seed)
+            readers[key] = choice, fit(data, parts, variant, choice, seed)
+        choice, reader = readers[key]
+        counted = judge(data, parts.test, reader, variant.order, seed)
+        found[name] = {
+            "chosen": described(choice),
+            "hits": {k: t.hits[0].astype(int).tolist() for k, t in counted.items()},
+            "support": {k: t.support[0].astype(int).tolist() for k, t in counted.items()},
+        }
+    return found
+
+
+def pooled(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Tally]]:
+    """Runs on disjoint people, as `run` gives them, as tallies per variant and stretch."""
+
+    def joined(name: str, field: str, stretch: str) -> Floats:
+        rows = [np.asarray(one[name][field][stretch], dtype=np.float64) for one in runs]
+        return np.concatenate(rows)[None]
+
+    return {
+        name: {
+            stretch: Tally(
+                joined(name, "hits", stretch),
+                joined(name, "support", stretch),
+                np.zeros((1, len(joined(name, "hits", stretch)[0]))),
+            )
+            for stretch in runs[0][name]["hits"]
+        }
+        for name in runs[0]
+    }
 
 
 def described(choice: Choice) -> dict[str, Any]:
@@ -261,7 +279,12 @@ def described(choice: Choice) -> dict[str, Any]:
         "pull": rule.pull,
         "scale_count": rule.scale_count if np.isfinite(rule.scale_count) else None,
         "half_life_s": rule.half_life_s if np.isfinite(rule.half_life_s) else None,
-        "classifier": choice.classifier,
         "strength": choice.strength,
         "validation_uar": choice.uar,
     }
+
+
+def rule_of(chosen: Mapping[str, Any]) -> BaselineRule:
+    """The rule in what `described` gives."""
+    fields = {k: chosen[k] for k in ("doubt", "pull", "scale_count", "half_life_s")}
+    return BaselineRule(**{k: np.inf if v is None else float(v) for k, v in fields.items()})

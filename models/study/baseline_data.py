@@ -5,6 +5,7 @@ are the declared calibration and are not judged. Every kind of normalisation is 
 meetings, so that only the normalisation differs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -32,7 +33,7 @@ Order = Literal["random", "blocks"]
 CALIBRATION_CLIPS: Final = 3
 CLIP_NS: Final = 3_700_000_000
 """Mean length of a clip; meetings have one such step of event time per clip."""
-NEUTRAL_CODE: Final = "01"
+NEUTRAL: Final = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ class People:
     @property
     def neutral(self) -> Bools:
         """(N,) bool, acted neutral; calm has the same class but is another expression."""
-        return self.emotions == int(NEUTRAL_CODE)
+        return self.emotions == NEUTRAL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,18 +79,20 @@ def load(root: Path, cache: Path) -> dict[str, People]:
         DatasetError: the data are missing or malformed.
     """
     pairs = ravdess_pairs.load(root, cache)
-    emotions = np.array([int(c.path.name[6:8]) for c in ravdess.find_clips(root)])
+    clips = ravdess.find_clips(root)
     voice, face = (pairs.values[name].astype(np.float64) for name in ("audio", "face"))
     sets = {"audio": voice, "face": face, "audio+face": np.hstack([voice, face])}
-    return {
-        name: People(
-            values,
-            np.asarray(pairs.labels, dtype=np.int64),
-            np.asarray(pairs.actors, dtype=np.int64),
-            emotions,
-        )
-        for name, values in sets.items()
-    }
+    return {name: labelled(clips, values) for name, values in sets.items()}
+
+
+def labelled(clips: Sequence[ravdess.Clip], values: Floats) -> People:
+    """Any features (N, D) of clips, with what is known of them."""
+    return People(
+        values,
+        np.array([clip.label for clip in clips], dtype=np.int64),
+        np.array([clip.actor for clip in clips], dtype=np.int64),
+        np.array([int(clip.path.name[6:8]) for clip in clips], dtype=np.int64),
+    )
 
 
 def meetings(

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from ..features import Float32
 from ..zoo.gated import Gated
 from ..zoo.samples import Samples
@@ -47,6 +48,9 @@ def run_job(
         missing = [m for m in wanted if m not in done or not store.has_arrays(job, m)]
         if not missing:
             return 0
+        unknown = [m for m in missing if m not in EVERYTHING]
+        if unknown:
+            raise ModelError(f"no method {unknown[0]!r}; known: {', '.join(EVERYTHING)}")
         bench = Workbench(make_task())
         for method in missing:
             begin = clock()

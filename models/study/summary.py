@@ -18,7 +18,7 @@ from ..metrics import expected_calibration_error
 from ..zoo.samples import Ints
 from .cells import CellStore, Job
 from .gate_figures import gate_summary
-from .judging import EMPTY, patterns
+from .judging import EMPTY
 from .protocol import Condition, conditions, keep_mask, patterns_of
 from .statistics import (
     Floats,
@@ -35,8 +35,19 @@ from .statistics import (
 MASK_DRAWS: Final = 5
 """Masks drawn per seed and rate; readings don't depend on them, so more cost nothing."""
 BINS: Final = 10
-RELIABILITY: Final = ("ours", "dropkd", "one", "drop")
+GATED: Final = "ours"
+RELIABILITY: Final = (GATED, "dropkd", "one", "drop")
 CURVES: Final = {"uar": recall_curve, "accuracy": accuracy_curve, "nll": surprise_curve}
+
+REFERENCES: Final = (
+    ("plugin.", "plugin.ours"),
+    ("student", "teacher50.k32"),
+    ("naive", "teacher50.k32"),
+    ("teacher", "teacher50.k32"),
+    ("ablation.", "recovered"),
+    ("", "ours"),
+)
+"""Leading part of a method's name and what it is compared with; the first that fits counts."""
 
 Arrays = Mapping[str, NDArray[Any]]
 Row = dict[str, dict[str, list[float]]]
@@ -166,7 +177,12 @@ def whole_seeds(
     }
 
 
-def summarise(study: str, store: CellStore, reference: str) -> dict[str, Any]:
+def reference_of(method: str) -> str:
+    """What a method is compared with."""
+    return next(against for lead, against in REFERENCES if method.startswith(lead))
+
+
+def summarise(study: str, store: CellStore) -> dict[str, Any]:
     """Everything that the tables and plots of a study need.
 
     Raises:
@@ -178,52 +194,55 @@ def summarise(study: str, store: CellStore, reference: str) -> dict[str, Any]:
     shares = sorted({job.share for job, _ in finished}, reverse=True)
     return {
         "study": study,
-        "reference": reference,
         "shares": {
-            str(share): summarise_share(store, whole_seeds(finished, share), reference)
-            for share in shares
+            str(share): summarise_share(store, whole_seeds(finished, share)) for share in shares
         },
     }
 
 
 def summarise_share(
-    store: CellStore, cells: Mapping[str, Mapping[int, list[Job]]], reference: str
+    store: CellStore, cells: Mapping[str, Mapping[int, list[Job]]]
 ) -> dict[str, Any]:
-    """Figures of all methods at one share of labels, and reference minus each on common seeds."""
+    """Figures of all methods at one share of labels, and their references minus each.
+
+    Raises:
+        ModelError: no method has a seed with all folds.
+    """
     kept = {method: seeds for method, seeds in cells.items() if seeds}
-    if reference not in kept:
-        raise ModelError(f"the reference {reference!r} has no seed with all folds")
-    rows: dict[str, Any] = {}
-    weights: Floats | None = None
-    whole = pooled_seeds(store, kept[reference], reference)
-    for method, seeds in kept.items():
-        pooled = pooled_seeds(store, seeds, method)
-        if weights is None:
-            weights = draws(int(next(iter(pooled.values())).clusters.max()) + 1)
-        own = curves_of(pooled, weights)
-        row: dict[str, Any] = {"seeds": sorted(seeds)}
-        row["figures"] = figures_of(own)
-        common = sorted(set(pooled) & set(whole))
-        if method != reference and common:
-            base = curves_of({s: whole[s] for s in common}, weights)
-            paired = curves_of({s: pooled[s] for s in common}, weights)
-            row["behind"] = figures_of(
-                {m: {c: base[m][c] - paired[m][c] for c in base[m]} for m in base}
-            )
-        if method in RELIABILITY:
-            row["reliability"] = reliability(pooled)
-        rows[method] = row
-    first = next(iter(whole.values()))
+    if not kept:
+        raise ModelError("no method has a seed with all folds; run the study further")
+    pooled = {method: pooled_seeds(store, seeds, method) for method, seeds in kept.items()}
+    first = next(iter(next(iter(pooled.values())).values()))
+    weights = draws(int(first.clusters.max()) + 1)
     found: dict[str, Any] = {
         "clusters": int(first.clusters.max()) + 1,
         "samples": len(first.labels),
         "modalities": list(modalities_of(first)),
-        "rows": rows,
+        "rows": {method: row_of(method, pooled, weights) for method in pooled},
     }
-    stored = [store.read(job, reference) for jobs in kept[reference].values() for job in jobs]
-    if all(f"share.{name}" in stored[0] for name in patterns(modalities_of(first))):
-        found["gate"] = gate_summary(stored)
+    if GATED in kept:
+        found["gate"] = gate_summary(
+            [store.read(job, GATED) for jobs in kept[GATED].values() for job in jobs]
+        )
     return found
+
+
+def row_of(
+    method: str, pooled: Mapping[str, Mapping[int, Pooled]], weights: Floats
+) -> dict[str, Any]:
+    """Figures of one method; how far it lies behind its reference on the seeds of both."""
+    row: dict[str, Any] = {"seeds": sorted(pooled[method])}
+    row["figures"] = figures_of(curves_of(pooled[method], weights))
+    against = reference_of(method)
+    common = sorted(set(pooled[method]) & set(pooled.get(against, {})))
+    if method != against and common:
+        base = curves_of({s: pooled[against][s] for s in common}, weights)
+        own = curves_of({s: pooled[method][s] for s in common}, weights)
+        row["against"] = against
+        row["behind"] = figures_of({m: {c: base[m][c] - own[m][c] for c in base[m]} for m in base})
+    if method in RELIABILITY:
+        row["reliability"] = reliability(pooled[method])
+    return row
 
 
 def pooled_seeds(

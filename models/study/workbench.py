@@ -1,8 +1,8 @@
 """All methods of the study on one job, each trained once and only when first asked for.
 
 Methods that differ in one thing share all others: every fill, every flow and ours sit on the same
-dropping base and its encoders. The plug-in methods sit on a classifier that was trained on complete
-samples only and is not tuned.
+base, the dropping fusion with distillation, and are tuned to the same targets for the same time.
+The plug-in methods sit on a classifier that was trained on complete samples only and is not tuned.
 """
 
 from collections.abc import Callable
@@ -82,7 +82,10 @@ class Workbench:
 
     def filled(self, filler: Filler, samples: int = 1, base: Drop | None = None) -> Filled:
         """A fusion tuned to a filler; with a `base` of its own it is frozen instead."""
-        model = Filled(base or self.drop, filler, samples, tune=base is None)
+        if base is None:
+            model = Filled(self.dropkd, filler, samples, taught=self.taught)
+        else:
+            model = Filled(base, filler, samples, tune=False)
         model.fit(self.task.train, self.task.valid, self.task.config)
         return model
 
@@ -107,6 +110,11 @@ class Workbench:
         return self.fitted(DropKD(self.whole))
 
     @cached_property
+    def second(self) -> Drop:
+        """Another `dropkd` from another seed."""
+        return self.fitted(DropKD(self.whole), SECOND_SEED)
+
+    @cached_property
     def taught(self) -> Taught:
         """What `whole` says of every training sample."""
         logits = read(self.whole.backbone, self.task.train)
@@ -114,13 +122,13 @@ class Workbench:
 
     @cached_property
     def teacher(self) -> RecoveryNet:
-        """The flow in the token space of `drop`."""
-        return fit_teacher(*self.banks(self.drop), self.task.config, self.task.plan)
+        """The flow in the token space of `dropkd`."""
+        return fit_teacher(*self.banks(self.dropkd), self.task.config, self.task.plan)
 
     @cached_property
     def student(self) -> RecoveryNet:
         """Its distillation."""
-        return self.distilled(self.teacher, self.drop, self.task.plan)
+        return self.distilled(self.teacher, self.dropkd, self.task.plan)
 
     def distilled(self, teacher: RecoveryNet, base: Drop, plan: FlowPlan) -> RecoveryNet:
         """A student of a teacher."""
@@ -129,20 +137,29 @@ class Workbench:
 
     @cached_property
     def recovered(self) -> Filled:
-        """A fusion tuned to one-step samples, on labels alone."""
+        """A fusion tuned to one-step samples."""
         return self.filled(FlowFiller(one_step(), self.student), MANY)
 
     @cached_property
-    def recovered_taught(self) -> Filled:
-        """The same tuned to labels and to what `whole` says of the whole sample."""
-        model = Filled(self.drop, FlowFiller(one_step(), self.student), MANY, taught=self.taught)
+    def recovered_by_labels(self) -> Filled:
+        """The same tuned to labels alone."""
+        model = Filled(self.dropkd, FlowFiller(one_step(), self.student), MANY)
         model.fit(self.task.train, self.task.valid, self.task.config)
         return model
 
     @cached_property
     def ours(self) -> Gated:
-        """The soft mix of `recovered_taught` and `dropkd`."""
-        model = Gated(self.recovered_taught, self.dropkd, MANY)
+        """The soft mix of `recovered` and `second`: two networks, so that their errors differ."""
+        return self.gated(self.second)
+
+    @cached_property
+    def ours_alone(self) -> Gated:
+        """The soft mix of `recovered` and `dropkd`, which share encoders."""
+        return self.gated(self.dropkd)
+
+    def gated(self, drop: Drop) -> Gated:
+        """A gate between `recovered` and a dropping model."""
+        model = Gated(self.recovered, drop, MANY)
         model.fit(self.task.train, self.task.valid, self.task.config)
         return model
 
@@ -154,7 +171,7 @@ class Workbench:
 
     def sampled(self, net: RecoveryNet, solver: Solver, samples: int) -> Predict:
         """Another way to draw the samples that the fusion of `recovered` reads."""
-        model = Filled(self.drop, FlowFiller(solver, net), samples, tune=False)
+        model = Filled(self.dropkd, FlowFiller(solver, net), samples, tune=False)
         model.fit(self.task.train, self.task.valid, self.task.config)
         model.fusion = self.recovered.fusion
         return model.predict
@@ -191,10 +208,11 @@ Build = Callable[[Workbench], Predict]
 MAIN: Final[dict[str, Build]] = {
     "whole": lambda w: w.whole.predict,
     "drop": lambda w: w.drop.predict,
-    "drop.tuned": lambda w: fitted_tuned(w).predict,
+    "drop.tuned": lambda w: fitted_tuned(w, taught=False).predict,
     "drop.two": lambda w: average(w.drop, w.fitted(Drop(), SECOND_SEED)),
     "dropkd": lambda w: w.dropkd.predict,
-    "dropkd.two": lambda w: average(w.dropkd, w.fitted(DropKD(w.whole), SECOND_SEED)),
+    "dropkd.tuned": lambda w: fitted_tuned(w, taught=True).predict,
+    "dropkd.two": lambda w: average(w.dropkd, w.second),
     "zero": lambda w: w.filled(ZeroFiller()).predict,
     "mean": lambda w: w.filled(MeanFiller()).predict,
     "regression": lambda w: w.filled(Regression()).predict,
@@ -203,8 +221,10 @@ MAIN: Final[dict[str, Build]] = {
     "euler1": lambda w: w.filled(FlowFiller(Solver(steps=1), w.teacher), MANY).predict,
     "one": lambda w: w.filled(FlowFiller(one_step(), w.student), 1).predict,
     "recovered": lambda w: w.recovered.predict,
-    "recovered.kd": lambda w: w.recovered_taught.predict,
+    "recovered.labels": lambda w: w.recovered_by_labels.predict,
+    "recovered.kd": lambda w: w.recovered.predict,
     "ours": lambda w: w.ours.predict,
+    "ours.alone": lambda w: w.ours_alone.predict,
     "ours.half": lambda w: mixed_half(w.ours),
 }
 """Compared under every condition."""
@@ -238,9 +258,9 @@ def step_builds() -> dict[str, Build]:
     return found
 
 
-def fitted_tuned(w: Workbench) -> Tuned:
-    """The control for the tuning itself."""
-    model = Tuned(w.drop)
+def fitted_tuned(w: Workbench, taught: bool) -> Tuned:
+    """The control for the tuning itself: of `drop` by labels, or of `dropkd` as the fills are."""
+    model = Tuned(w.dropkd, w.taught) if taught else Tuned(w.drop)
     model.fit(w.task.train, w.task.valid, w.task.config)
     return model
 
@@ -248,22 +268,22 @@ def fitted_tuned(w: Workbench) -> Tuned:
 def with_terms(w: Workbench, discriminator: float, semantic: float) -> Predict:
     """Ablation: a student with the adversarial and semantic terms."""
     plan = replace(w.task.plan, adversarial=AdversarialConfig(discriminator, semantic))
-    student = w.distilled(w.teacher, w.drop, plan)
+    student = w.distilled(w.teacher, w.dropkd, plan)
     return w.filled(FlowFiller(one_step(), student), MANY).predict
 
 
 def without_teacher(w: Workbench) -> Predict:
     """Ablation: MeanFlow in one step."""
-    net = fit_meanflow(*w.banks(w.drop), w.task.config, w.task.plan)
+    net = fit_meanflow(*w.banks(w.dropkd), w.task.config, w.task.plan)
     return w.filled(FlowFiller(one_step(), net), MANY).predict
 
 
 def with_guidance(w: Workbench) -> Predict:
     """Ablation: a student of a guided teacher."""
     plan = replace(w.task.plan, drop_condition=HIDDEN_CONDITION)
-    teacher = fit_teacher(*w.banks(w.drop), w.task.config, plan)
+    teacher = fit_teacher(*w.banks(w.dropkd), w.task.config, plan)
     guided = replace(plan, distill=replace(plan.distill, guidance=GUIDANCE))
-    student = w.distilled(teacher, w.drop, guided)
+    student = w.distilled(teacher, w.dropkd, guided)
     return w.filled(FlowFiller(one_step(), student), MANY).predict
 
 
