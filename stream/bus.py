@@ -44,8 +44,14 @@ class BusOptions:
 _DEFAULTS = BusOptions()
 
 
-class _End:
-    """One socket with its context; ipc and TCP ends own theirs, so that close() flushes."""
+class BusEnd:
+    """One socket with its context; ipc and TCP ends own theirs, so that close() flushes.
+
+    Args:
+        kinds: ZeroMQ's kind of socket for each delivery that this end knows.
+        delivery: "lossless" or "latest".
+        options: settings that rarely change.
+    """
 
     def __init__(
         self, kinds: Mapping[Delivery, int], delivery: Delivery, options: BusOptions
@@ -155,7 +161,7 @@ class _AllowList:
         return key in self._keys
 
 
-class BusSender(_End):
+class BusSender(BusEnd):
     """Sends messages of one source, stamped with source, epoch and a running seq."""
 
     def __init__(
@@ -230,7 +236,7 @@ class BusStatistics(NamedTuple):
     sources: Mapping[str, SourceStatistics]
 
 
-class BusReceiver(_End):
+class BusReceiver(BusEnd):
     """Receives messages; whatever is malformed, repeated or stale is counted and passed over."""
 
     def __init__(

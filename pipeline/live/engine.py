@@ -24,9 +24,12 @@ from ...models.errors import ModelError
 from ...models.features import Modality
 from ...models.manifest import read_verified
 from ...models.whisper_weights import resolve_whisper
+from ...stream.bus import BusOptions
 from ...stream.endpoints import BusPlace, bus_place
 from ...stream.errors import StreamError
+from ...stream.limits import MAX_SESSIONS
 from ...stream.packet import MODALITIES
+from ...stream.publisher import Publisher
 from ..config import Settings
 from ..doctor import CHECKPOINTS
 from ..feeds import StartError
@@ -35,6 +38,7 @@ from ..intake import SessionSetup, Tap
 from ..job import Job
 from ..plan import OPTIONAL_ASR, on_bus
 from ..predictors import ModelIdentity, WorkerPredictor
+from .broadcast import Broadcast
 from .handle import LiveHandle
 from .loop import EngineFailed, Listener, LiveLoop, Seat
 from .pool import StagePool
@@ -42,6 +46,8 @@ from .session import LiveSession
 
 T = TypeVar("T")
 POLL_MS: Final = 20
+PUBLISHED: Final = 256
+"""Messages that wait for a reader of events; a result and its like come a few times a second."""
 JOIN_S: Final = 10.0
 log = logging.getLogger(__name__)
 
@@ -113,14 +119,22 @@ class LiveEngine:
         settings: of the run.
         listener: is told all events, on the engine's thread.
         most: sessions at a time.
+        publish: endpoint at which other programs find all events; None for a private one.
     """
 
-    def __init__(self, settings: Settings, listener: Listener, most: int = 4) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Listener,
+        most: int = MAX_SESSIONS,
+        publish: str | None = None,
+    ) -> None:
         self.plan: Final = live_plan(settings, most)
         self.most: Final = most
         self.settings: Final = settings
         self.identity: ModelIdentity | None = None
         self.failure = ""
+        self.events_endpoint = publish or ""
         self._listener = listener
         self._commands: deque[Callable[[LiveLoop], None]] = deque()
         self._stop = threading.Event()
@@ -238,10 +252,14 @@ class LiveEngine:
         predictor.launch()
         pool.ready()
         self.identity = predictor.ready()
-        loop = LiveLoop(pool, predictor, self._listener)
+        if not self.events_endpoint:
+            self.events_endpoint = place.endpoint("events")
+        publisher = Publisher(self.events_endpoint, BusOptions(PUBLISHED))
+        stack.callback(publisher.close, 0.0)
+        loop = LiveLoop(pool, predictor, Broadcast(publisher, self._listener))
         self._ready.set()
         poller = zmq.Poller()
-        for end in (*pool.sockets, predictor.socket):
+        for end in (*pool.sockets, predictor.socket, publisher.socket):
             poller.register(end, zmq.POLLIN)
         poller.register(self._woken.fileno(), zmq.POLLIN)
         try:
@@ -251,6 +269,7 @@ class LiveEngine:
                 while self._commands:
                     self._commands.popleft()(loop)
                 loop.step(time.monotonic_ns())
+                publisher.serve()
         finally:
             loop.close("interrupted" if self._stop.is_set() else "error", time.monotonic_ns())
 

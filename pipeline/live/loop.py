@@ -5,7 +5,7 @@ test can run it on scripted ones.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from ...models.features import FeatureWindow, Modality, Prediction
@@ -14,8 +14,10 @@ from ...stream.packet import NS_PER_MS, Packet
 from ..events import Event
 from ..intake import Jobs
 from ..journal import CloseReason
+from ..stages.reports import OUTLINE, REST
 from ..supervisor import Death
 from .handle import LiveHandle, Piece
+from .overload import WORDS, Overload, Shed
 from .pool import StageDown
 from .session import LiveSession
 
@@ -90,6 +92,7 @@ class LiveLoop:
 
     def __init__(self, pool: Pool, reader: Reader, listener: Listener) -> None:
         self.seats: Final[dict[str, Seat]] = {}
+        self.overload: Final = Overload()
         self._pool = pool
         self._reader = reader
         self._listener = listener
@@ -143,8 +146,7 @@ class LiveLoop:
 
     def _send(self, seat: Seat, piece: Piece) -> None:
         name, modality, session = seat.handle.session_id, piece.modality, seat.session
-        meta = {"outline": True} if seat.want_views and modality == "face" else {}
-        packet = piece.packet(name, seat.seq[modality], meta)
+        packet = piece.packet(name, seat.seq[modality], self._wishes(seat, modality))
         seat.seq[modality] += 1
         if piece.kind == "end":
             for target in ("audio", "text") if modality == "audio" else ("face",):
@@ -159,11 +161,23 @@ class LiveLoop:
             else:
                 session.counts[target].drop("stage_busy" if self._pool.up(target) else "stage_down")
 
+    def _wishes(self, seat: Seat, modality: Modality) -> dict[str, bool]:
+        """What a stage is asked to do with a piece besides reading it."""
+        if modality != "face":
+            return {}
+        shed = self.overload.level
+        outline = seat.want_views and shed < Shed.VIEWS
+        wishes = {OUTLINE: outline, REST: shed >= Shed.FACE_RATE}
+        return {name: True for name, wished in wishes.items() if wished}
+
     def _submit(self, seat: Seat, jobs: Jobs, now_ns: int) -> None:
         for number, job in jobs:
             self._asked[self._jobs] = (seat, number)
             seat.session.asked(number, now_ns)
-            self._reader.submit(self._jobs, job.closed.window)
+            window = job.closed.window
+            if self.overload.level >= Shed.RECOVERY:
+                window = replace(window, lost=frozenset(), past={})
+            self._reader.submit(self._jobs, window)
             self._jobs += 1
 
     def _take_predictions(self, now_ns: int) -> None:
@@ -177,6 +191,10 @@ class LiveLoop:
                 raise EngineFailed(death.detail)
 
     def _look_after(self, now_ns: int) -> None:
+        transit_ns = max((s.session.transit_ns for s in self.seats.values()), default=0)
+        if self.overload.observe(transit_ns, now_ns):
+            for seat in self.seats.values():
+                seat.session.note(*WORDS[self.overload.level])
         for down in self._pool.look_after(now_ns):
             for seat in self.seats.values():
                 seat.session.stage_restarted(down.modality)

@@ -109,6 +109,7 @@ async def info(request: web.Request) -> web.Response:
             "upload_bytes": MAX_UPLOAD_BYTES,
             "offer_bytes": MAX_OFFER_BYTES,
         },
+        "events_endpoint": engine.events_endpoint,
         "model": None if identity is None else {"id": identity.id, "sha256": identity.sha256},
     }
     return web.json_response(fields)

@@ -13,7 +13,7 @@ from ..inject import damage, parse_injections
 from ..job import Go, Job
 from ..quality import QualityFlag, VideoChecker
 from .emitter import Emitter
-from .reports import OUTLINE, feature_meta
+from .reports import OUTLINE, REST, feature_meta
 
 
 class FaceTrack:
@@ -51,8 +51,8 @@ class FaceTrack:
                 values = values if reading.values is None else reading.values
                 if media.meta.get(OUTLINE):
                     outline = _shares(reading, media)
-                self._due_ns = max(self._due_ns, t_ns - self._period_ns // 2)
-                self._due_ns += self._period_ns
+                period_ns = self._period_ns * (2 if media.meta.get(REST) else 1)
+                self._due_ns = max(self._due_ns, t_ns - period_ns // 2) + period_ns
             # Pictures between two readings count as showing what the last reading found.
             quality = quality.with_flags(*self._faces)
         self._end_ns = media.t_end_ns

@@ -8,6 +8,9 @@ from ..quality import Quality, QualityFlag
 OUTLINE: Final = "outline"
 """Name of the face's oval in meta; asked for by a picture, given by its features, never kept."""
 
+REST: Final = "rest"
+"""Name under which a picture's meta asks that faces be read half as often."""
+
 
 def feature_meta(quality: Quality, frame_ns: int, watermark_ns: int) -> dict[str, Any]:
     """Facts of a feature packet.
