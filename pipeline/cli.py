@@ -13,10 +13,13 @@ from rich.table import Table
 from ..models.errors import ModelError
 from ..stream.errors import StreamError
 from .annotations import AnnotationError
+from .baseline import ProfileError
 from .batch.inputs import BatchError
 from .commands.annotations import annotations_app
 from .commands.batch import batch_command
 from .commands.bench import bench_replay_command
+from .commands.bench_live import bench_live_command
+from .commands.calibrate import calibrate_command
 from .commands.devices import devices_command
 from .commands.export import export_command
 from .commands.live import live_command
@@ -52,6 +55,8 @@ app.add_typer(models_app, name="models")
 bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 bench_app.command("replay")(bench_replay_command)
+bench_app.command("live")(bench_live_command)
+app.command("calibrate")(calibrate_command)
 app.command("replay")(replay_command)
 app.command("record")(record_command)
 app.command("verify-replay")(verify_replay_command)
@@ -75,6 +80,7 @@ MISTAKES: Final = (
     ExportError,
     InjectError,
     ModelError,
+    ProfileError,
     PullError,
     ReportError,
     SessionError,

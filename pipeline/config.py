@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..models.features import TokenGrid
 from ..models.manifest import SHIPPED
+from .baseline import BaselineSettings
 
 ENV_PREFIX = "TACIT_"
 RESERVED_ENV = {"TACIT_DATA", "TACIT_CONFIG"}
@@ -74,6 +75,7 @@ class Settings(_Section):
         threads: torch threads per process.
         windows: see `Windows`.
         face: see `Face`.
+        baseline: whether a person is seen against what is usual for them.
     """
 
     weights: Path = SHIPPED
@@ -81,6 +83,7 @@ class Settings(_Section):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     windows: Windows = Windows()
     face: Face = Face()
+    baseline: BaselineSettings = BaselineSettings()
 
 
 def load_settings(

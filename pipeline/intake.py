@@ -4,14 +4,16 @@ Whoever keeps the inputs can make the events anew: `recorder` does, `recorded` p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from ..models.baseline_store import load_baseline
 from ..models.features import Modality
 from ..stream.packet import NS_PER_MS, Packet
+from .baseline import SessionBaseline
 from .config import Settings
 from .events import Event, ModelRef
-from .hub import Hub, WindowJob, WindowRules
+from .hub import Hub, Output, WindowJob, WindowRules
 from .journal import CloseReason, Journal
 from .plan import starts_of, window_config
 from .predictors import ModelIdentity
@@ -80,6 +82,10 @@ class Intake:
         self.ready: Event = self.journal.ready(
             setup.source, config, starts_of(setup.disabled), setup.anchor_utc
         )
+        self._baseline: SessionBaseline | None = None
+        if settings.baseline.mode != "off":
+            stored = load_baseline(settings.weights)
+            self._baseline = SessionBaseline(settings.baseline, stored, config.grid)
         self._tap = tap
         self._untold_ns: int | None = None
         self.journal.add(self._hub.start())
@@ -97,7 +103,7 @@ class Intake:
             # Otherwise the packet itself brings session time that far.
             self._untold_ns = None
             self._tap.accepted(packet)
-        return self.journal.add(self._hub.accept(packet))
+        return self._jobs(self._hub.accept(packet))
 
     def advance(self, now_ns: int) -> Jobs:
         """Let session time pass without data."""
@@ -107,14 +113,14 @@ class Intake:
         outputs = self._hub.advance(now_ns)
         if outputs:
             self._tell_time()
-        return self.journal.add(outputs)
+        return self._jobs(outputs)
 
     def failed(self, modality: Modality, reason: str) -> Jobs:
         """A source has died; its data stop until it comes back."""
         self._tell_time()
         if self._tap is not None:
             self._tap.failed(modality, reason)
-        return self.journal.add(self._hub.failed(modality, reason))
+        return self._jobs(self._hub.failed(modality, reason))
 
     def note(self, code: str, message: str) -> None:
         """Something went wrong that people should know of."""
@@ -128,12 +134,24 @@ class Intake:
         self._tell_time()
         if self._tap is not None:
             self._tap.finished()
-        return self.journal.add(self._hub.finish())
+        return self._jobs(self._hub.finish())
 
     def close(self, reason: CloseReason) -> list[Event]:
         """The last events."""
         events = self.journal.flush()
         return [*events, *self.journal.close(self._hub.now_ns, self._hub.counts(), reason)]
+
+    def _jobs(self, outputs: list[Output]) -> Jobs:
+        """Put outputs into the journal, windows as the person's baseline shows them."""
+        baseline = self._baseline
+        if baseline is not None:
+            outputs = [
+                replace(out, closed=baseline.apply(out.closed))
+                if isinstance(out, WindowJob)
+                else out
+                for out in outputs
+            ]
+        return self.journal.add(outputs)
 
     def _tell_time(self) -> None:
         if self._tap is not None and self._untold_ns is not None:

@@ -1,11 +1,11 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ..config import ConfigError
+from ..config import ConfigError, load_settings
 
 ConfigOption = Annotated[
     Path | None,
@@ -22,6 +22,13 @@ AsrOption = Annotated[
     str | None,
     typer.Option(
         "--asr", help="Speech to text: a folder with Whisper weights, a model name, auto or off."
+    ),
+]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--baseline",
+        help="See the person against their own baseline: a file from tacit calibrate.",
     ),
 ]
 InjectOption = Annotated[
@@ -61,3 +68,14 @@ def parse_speed(text: str) -> float | None:
     if not 0.05 <= speed <= 100:
         raise ConfigError(f"--speed {text}: give max, or a number from 0.05 to 100")
     return speed
+
+
+def baseline_overrides(profile: Path | None, config: Path | None) -> dict[str, Any]:
+    """What --baseline changes in the settings; a running baseline that they ask for stays."""
+    if profile is None:
+        return {}
+    mode = load_settings(config).baseline.mode
+    return {
+        "baseline.profile": str(profile),
+        "baseline.mode": "declared" if mode == "off" else mode,
+    }

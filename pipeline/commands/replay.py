@@ -19,12 +19,14 @@ from ..sessions import load_session
 from ..verify import verify
 from .options import (
     AsrOption,
+    BaselineOption,
     ConfigOption,
     InjectOption,
     InprocOption,
     JsonOption,
     SpeedOption,
     WeightsOption,
+    baseline_overrides,
     parse_speed,
 )
 from .play import Kept, play
@@ -50,6 +52,7 @@ def replay_command(
         Path | None,
         typer.Option(help="Session (.mcap or .jsonl) to compare with; exits with 1 if different."),
     ] = None,
+    baseline: BaselineOption = None,
     asr: AsrOption = None,
     weights: WeightsOption = None,
     config: ConfigOption = None,
@@ -66,7 +69,8 @@ def replay_command(
 
     tacit replay talk.mcap --compare events.jsonl
     """
-    settings = load_settings(config, {"asr": asr, "weights": weights})
+    overrides = {"asr": asr, "weights": weights, **baseline_overrides(baseline, config)}
+    settings = load_settings(config, overrides)
     # Read first: the events to compare with may be in the file that --json replaces.
     known = None if compare is None else load_session(compare).events
     kept = Kept()
@@ -75,6 +79,8 @@ def replay_command(
         if inject or asr is not None:
             raise ConfigError("--inject and --asr change the media: give --from media as well")
         own = _own_settings(file, settings, keep_windows=config is None)
+        if baseline is not None:
+            own = own.model_copy(update={"baseline": settings.baseline})
         session = RecordedSession(file, InlinePredictor(Job(settings=own)), own, pace)
         play(session, json_path, kept)
     else:
@@ -115,10 +121,11 @@ def verify_replay_command(
 
 
 def _own_settings(file: Path, settings: Settings, *, keep_windows: bool) -> Settings:
-    """Settings for a replay from features: the windows of the session, unless others are asked."""
+    """Settings for a replay from features: what shaped the session, unless others are asked."""
     if not keep_windows:
         return settings
-    return settings.model_copy(update={"windows": read_facts(file).settings.windows})
+    own = read_facts(file).settings
+    return settings.model_copy(update={"windows": own.windows, "baseline": own.baseline})
 
 
 def _from_media(file: Path, request: ReplayRequest, *, keep_settings: bool) -> ReplayRequest:

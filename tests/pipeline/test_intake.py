@@ -1,11 +1,21 @@
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tacit.models.features import Modality
+from tacit.models import checkpoint
+from tacit.models.baseline import BaselineRule, Population
+from tacit.models.baseline_store import StoredBaseline, as_arrays, as_config
+from tacit.models.errors import CheckpointError
+from tacit.models.features import FeatureWindow, Modality
+from tacit.models.manifest import Manifest
+from tacit.pipeline.baseline import BaselineSettings, ModalityProfile, Profile
+from tacit.pipeline.config import Settings
 from tacit.pipeline.events import Event, to_json_line
 from tacit.pipeline.intake import Intake, Jobs
 from tacit.stream.packet import NS_PER_MS, Packet
@@ -102,3 +112,47 @@ def test_an_input_that_does_not_fit_is_refused() -> None:
     object.__setattr__(wrong, "data", np.zeros(5, dtype=np.float32))
     with pytest.raises(ValueError, match="shape"):
         Intake(SETUP, IDENTITY).accept(wrong)
+
+
+def small_weights(folder: Path) -> str:
+    """A weights folder that knows how people differ in the two numbers of the small audio."""
+    encoder = checkpoint.save(
+        folder / "audio", {"x": torch.ones(1)}, Manifest("audio", {}, [], "", "", 0, {})
+    )
+    one = np.ones(2)
+    people = Population(0 * one, one, one, 0 * one, one, one)
+    stored = StoredBaseline({"audio": people}, {"audio": encoder.sha256}, BaselineRule(), 3.7)
+    arrays = {name: torch.from_numpy(row) for name, row in as_arrays(stored).items()}
+    config = Manifest("baseline", as_config(stored), [], "", "", 0, {})
+    checkpoint.save(folder / "baseline", arrays, config)
+    return encoder.sha256
+
+
+def baseline_tokens(folder: Path, baseline: BaselineSettings) -> list[FeatureWindow]:
+    """The windows of four seconds as the recognizer is given them."""
+    setup = replace(SETUP, settings=Settings(weights=folder, baseline=baseline))
+    intake, jobs = Intake(setup, IDENTITY), []
+    for packet in packets(4.0):
+        jobs += intake.accept(packet)
+    jobs += intake.finish()
+    return [job.closed.window for _, job in jobs]
+
+
+def test_windows_are_seen_against_a_declared_baseline(tmp_path: Path) -> None:
+    sha256 = small_weights(tmp_path)
+    part = ModalityProfile(encoder=sha256, seconds=37.0, mean=(2.0, -2.0))
+    known = Profile(modalities={"audio": part})
+    plain = baseline_tokens(tmp_path, BaselineSettings())
+    moved = baseline_tokens(tmp_path, BaselineSettings(mode="declared", profile=known))
+    assert len(plain) == len(moved) > 5
+    for before, after in zip(plain, moved, strict=True):
+        mask = before.mask["audio"]
+        step = (before.values["audio"] - after.values["audio"])[mask]
+        # Ten observations of variance 1 and an offset of variance 1 keep 1 / (1 + 1.1) of it.
+        np.testing.assert_allclose(step, np.tile([2 / 2.1, -2 / 2.1], (len(step), 1)), rtol=1e-3)
+        np.testing.assert_array_equal(before.values["face"], after.values["face"])
+
+
+def test_a_baseline_wants_weights_that_know_people(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint here"):
+        baseline_tokens(tmp_path, BaselineSettings(mode="running"))

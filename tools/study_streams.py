@@ -1,0 +1,48 @@
+"""Measures what the past is worth when a stream drops in mid-clip, for docs/models.md.
+
+python tools/study_streams.py run --root ../shared/data --out results/streams/runs.jsonl
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from tacit.models.datasets.ravdess_streams import FRAME_ACTORS
+from tacit.models.study import streams
+from tacit.models.study.streams_fit import Budget
+from tacit.models.study.streams_tokens import load_takes
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("run")
+def run(
+    root: Annotated[Path, typer.Option(help="The data folder.")],
+    out: Annotated[Path, typer.Option(help="File that gets a line per split and seed.")],
+    cache: Annotated[Path, typer.Option(help="For tokens.")] = Path("runs/cache"),
+    seeds: Annotated[int, typer.Option(help="How many.")] = 3,
+    first: Annotated[int, typer.Option(help="The first of them.")] = 0,
+) -> None:
+    """Train and read every split of every seed that the file does not hold yet."""
+    torch.set_num_threads(1)
+    takes = load_takes(root, cache)
+    done = set()
+    if out.exists():
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        done = {(line["seed"], line["fold"]) for line in lines}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for seed in range(first, first + seeds):
+        for fold in range(streams.FOLDS):
+            if (seed, fold) in done:
+                continue
+            record = streams.run(takes, fold, seed, Budget(), FRAME_ACTORS)
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            typer.echo(f"seed {seed} fold {fold}: done")
+
+
+if __name__ == "__main__":
+    app()
