@@ -63,6 +63,19 @@ class FeatureFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PastTokens:
+    """The last tokens of a modality that were measured before it was lost.
+
+    Attributes:
+        values: (P, D) float32.
+        age_s: (P,) float32, seconds from the middle of each token's bin to the window's end.
+    """
+
+    values: Float32
+    age_s: Float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureWindow:
     """All tokens of one participant over one window.
 
@@ -74,6 +87,10 @@ class FeatureWindow:
         mask: per modality (T,) bool, True where measured.
         coverage: per modality share in [0, 1] of the window's bins inside the session that are
             measured.
+        lost: modalities whose sensor takes part but cannot be trusted now, so that what they would
+            show may be recovered. One that is switched off or muted is not among them.
+        past: what is known of lost modalities from before.
+        degradation: per modality from 0 (clean) to 1; one not named is clean.
     """
 
     participant: str
@@ -82,6 +99,33 @@ class FeatureWindow:
     values: Mapping[Modality, Float32]
     mask: Mapping[Modality, Bool]
     coverage: Mapping[Modality, float]
+    lost: frozenset[Modality] = frozenset()
+    past: Mapping[Modality, PastTokens] = field(default_factory=dict)
+    degradation: Mapping[Modality, float] = field(default_factory=dict)
+
+
+RecoveryFlag = Literal["nonfinite", "diverged", "deadline"]
+"""Why a recovery was given up, and what is lost left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryNote:
+    """How a reading came by what was lost.
+
+    Attributes:
+        steps: from noise to tokens.
+        samples: read and averaged.
+        share: weight in [0, 1] that the gate gave to the reading with recovered tokens.
+        spread: per recovered modality, how far its samples lie apart, in standard deviations of a
+            token.
+        flag: why the recovery was given up; share is 0 then.
+    """
+
+    steps: int
+    samples: int
+    share: float
+    spread: Mapping[Modality, float]
+    flag: RecoveryFlag | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +143,7 @@ class Prediction:
         abstained: True when no emotion is claimed.
         sources: per modality, whether it was measured, recovered or absent.
         unimodal: per measured modality (7,) float32, what it says alone.
+        recovery: how lost modalities were recovered; None when none was tried.
     """
 
     t0_ns: int
@@ -110,6 +155,7 @@ class Prediction:
     abstained: bool
     sources: Mapping[Modality, Source]
     unimodal: Mapping[Modality, Float32] = field(default_factory=dict)
+    recovery: RecoveryNote | None = None
 
 
 def pool_frames(

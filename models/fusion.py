@@ -216,6 +216,10 @@ class Fusion(nn.Module):
             name: self._reader(name).standardise(tokens[name], mask[name]) for name in self.names
         }
 
+    def standardise_one(self, name: Modality, tokens: Tensor, mask: Tensor) -> Tensor:
+        """`standardise` for any number of tokens (B, S, D) of one modality, mask (B, S)."""
+        return self._reader(name).standardise(tokens, mask)
+
     def forward(
         self,
         tokens: Mapping[Modality, Tensor],

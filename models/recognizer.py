@@ -2,7 +2,8 @@
 
 Every window is read as four rows of one batch: all that is measured, then audio, face and text
 alone. The batch never has another layout, so a window gives the same bytes whatever came before it
-and whoever else is in the session.
+and whoever else is in the session. What is lost in it is then recovered, and the two readings are
+mixed. Should that fail, the reading without it stands.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,8 @@ from .features import MODALITIES, Bool, FeatureWindow, Float32, Modality, Predic
 from .fusion import Fusion, FusionConfig
 from .labels import EMOTIONS
 from .manifest import Manifest, combined_hash, read_manifest
+from .recovery.runtime import KIND as RECOVERY
+from .recovery.runtime import Expired, Known, Reading, Recovery, never
 from .valence_arousal import derive
 
 KIND: Final = "fusion"
@@ -92,6 +95,7 @@ class Recognizer:
         fusion: in evaluation mode.
         calibration: for its logits.
         sha256: identity of all weights that a prediction rests on.
+        recovery: fills what is lost; None leaves it out.
 
     Attributes:
         config: token lengths and bins that `predict` wants.
@@ -100,8 +104,15 @@ class Recognizer:
             infinity. A counter for health reports; no prediction depends on it.
     """
 
-    def __init__(self, fusion: Fusion, calibration: Calibration, sha256: str) -> None:
+    def __init__(
+        self,
+        fusion: Fusion,
+        calibration: Calibration,
+        sha256: str,
+        recovery: Recovery | None = None,
+    ) -> None:
         self._fusion = fusion.eval()
+        self._recovery = recovery
         self._calibration = calibration
         self.config = fusion.config
         self.sha256 = sha256
@@ -112,7 +123,7 @@ class Recognizer:
         """Load the fusion and check that the encoders beside it are those it was trained on.
 
         Args:
-            folder: holds `fusion` and, each optional, `audio`, `face` and `text`.
+            folder: holds `fusion` and, each optional, `recovery`, `audio`, `face` and `text`.
 
         Raises:
             ModelError: weights missing, damaged, or made for another encoder than the one there.
@@ -129,7 +140,11 @@ class Recognizer:
                 )
         fusion = Fusion(config)
         restore(fusion, tensors, folder / KIND)
-        return cls(fusion, calibration, combined_hash({**installed, KIND: manifest.sha256}))
+        parts, recovery = {**installed, KIND: manifest.sha256}, None
+        if (folder / RECOVERY / "manifest.json").exists():
+            recovery = Recovery.load(folder / RECOVERY, manifest.sha256)
+            parts[RECOVERY] = recovery.sha256
+        return cls(fusion, calibration, combined_hash(parts), recovery)
 
     @property
     def model_id(self) -> str:
@@ -142,13 +157,18 @@ class Recognizer:
         return self._calibration.abstain_below
 
     def predict(
-        self, window: FeatureWindow, usable: Mapping[Modality, bool] = ALL_USABLE
+        self,
+        window: FeatureWindow,
+        usable: Mapping[Modality, bool] = ALL_USABLE,
+        expired: Expired = never,
     ) -> Prediction:
         """Read one window.
 
         Args:
             window: tokens and masks; a token with a NaN or an infinity counts as not measured.
             usable: modalities named False are left out, as the health monitor decides.
+            expired: asked while something is recovered; once it says True, the reading without it
+                is given.
 
         Returns:
             a finite prediction. With nothing measured it abstains: probabilities are uniform,
@@ -169,6 +189,10 @@ class Recognizer:
             return Prediction(window.t0_ns, window.t1_ns, uniform, None, None, 0.0, True, sources)
         logits = self._logits(tokens)
         fused = self._calibration.apply(logits[0], pattern_name(present))
+        reading = self._recover(window, tokens, fused, expired)
+        if reading is not None and reading.probabilities is not None:
+            fused = reading.probabilities
+            sources |= dict.fromkeys(reading.note.spread, "recovered")
         point = derive(fused)
         confidence = float(fused.max())
         return Prediction(
@@ -183,6 +207,7 @@ class Recognizer:
             unimodal={
                 name: self._calibration.apply(logits[ROWS.index((name,))], name) for name in present
             },
+            recovery=None if reading is None else reading.note,
         )
 
     def predict_batch(
@@ -192,6 +217,17 @@ class Recognizer:
     ) -> list[Prediction]:
         """Read windows one by one; each comes out as `predict` gives it alone, to the byte."""
         return [self.predict(window, usable) for window in windows]
+
+    def _recover(
+        self, window: FeatureWindow, tokens: CleanTokens, drop: Float32, expired: Expired
+    ) -> Reading | None:
+        """The reading with what is lost, None when nothing is."""
+        if self._recovery is None or not window.lost:
+            return None
+        known = Known.of(window, tokens.values, tokens.mask)
+        if not known.lost:
+            return None
+        return self._recovery.read(self._fusion, known, drop, expired)
 
     def _logits(self, tokens: CleanTokens) -> Float32:
         """(4, 7) logits in the order of `ROWS`."""

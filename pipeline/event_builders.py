@@ -14,6 +14,7 @@ from .events import (
     MeasurementRevised,
     ModalityReading,
     ModelRef,
+    RecoveryReading,
     SensorHealth,
     WindowSpan,
 )
@@ -89,6 +90,7 @@ def measurement(
         "modalities": {
             modality: _reading(health[modality], window, prediction) for modality in window.values
         },
+        "recovery": _recovery(prediction),
         "model": model,
         "latency_ms": {name: round(value, 3) for name, value in latency_ms.items()},
     }
@@ -160,12 +162,24 @@ def _fused(prediction: Prediction) -> FusedReading:
     )
 
 
+def _recovery(prediction: Prediction) -> RecoveryReading | None:
+    note = prediction.recovery
+    if note is None:
+        return None
+    return RecoveryReading(
+        steps=note.steps, samples=note.samples, share=rounded(note.share), flag=note.flag
+    )
+
+
 def _reading(health: Health, window: FeatureWindow, prediction: Prediction) -> ModalityReading:
     alone = prediction.unimodal.get(health.modality)
+    source, note = prediction.sources[health.modality], prediction.recovery
+    guessed = source == "recovered" and note is not None
     return ModalityReading(
         state=health.state,
         reason=health.reason,
-        source=prediction.sources[health.modality],
+        source=source,
         coverage=rounded(window.coverage[health.modality]),
         emotions=None if alone is None else _scores(alone),
+        spread=rounded(note.spread[health.modality]) if guessed and note is not None else None,
     )

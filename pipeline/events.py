@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from ..models.features import Modality, Source
+from ..models.features import Modality, RecoveryFlag, Source
 from ..models.labels import Emotion
 from .health_rules import HealthState
 
@@ -66,6 +66,15 @@ class ModalityReading(_Part):
     coverage: Share
     emotions: tuple[EmotionScore, ...] | None
     spread: Annotated[float, Field(ge=0)] | None = None
+
+
+class RecoveryReading(_Part):
+    """How what was lost was filled in."""
+
+    steps: Count
+    samples: Count
+    share: Share
+    flag: RecoveryFlag | None
 
 
 class ModelRef(_Part):
@@ -166,6 +175,7 @@ class _Measurement(Event):
     window: WindowSpan
     fused: FusedReading
     modalities: Modalities
+    recovery: RecoveryReading | None = None
     model: ModelRef
     latency_ms: Measures
 

@@ -11,15 +11,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..models.features import MODALITIES, FeatureFrame, Modality
+from ..models.features import MODALITIES, FeatureFrame, Modality, PastTokens
 from ..stream.packet import NS_PER_MS, Packet
 from .health import Health, HealthMonitor
+from .health_rules import HealthState
+from .past import PastMemory, masked
 from .quality import Quality
 from .stages.reports import quality_of
 from .window import ClosedWindow, WindowConfig, Windower, WindowStatistics
 
 TICK_NS: Final = 50 * NS_PER_MS
 MAX_REVISABLE: Final = 1000
+
+DELIBERATE: Final = frozenset({HealthState.STARTING, HealthState.MUTED, HealthState.DISABLED})
+"""States in which a sensor is silent because it is meant to be: nothing is recovered then."""
+
+DEGRADED_LEVEL: Final = 0.5
+"""How far a sensor in the state "degraded" is trusted less than a clean one, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,23 @@ class WindowJob:
 
 
 Output = Health | Words | WindowJob
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of the sensors when a window was first read.
+
+    Attributes:
+        usable: could be trusted.
+        lost: take part, but could not be trusted.
+        past: what lost ones last measured.
+        degraded: delivered less than a clean sensor does.
+    """
+
+    usable: frozenset[Modality]
+    lost: frozenset[Modality]
+    past: Mapping[Modality, PastTokens]
+    degraded: frozenset[Modality]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +125,8 @@ class Hub:
         self._next_tick_ns = TICK_NS
         self._end_ns = 0
         self._unusable_ns: dict[Modality, int] = {}
-        self._found: dict[int, frozenset[Modality]] = {}
+        self._found: dict[int, Found] = {}
+        self._past = PastMemory(config.grid.bin_ns, config.text_grace_ns)
 
     @property
     def now_ns(self) -> int:
@@ -164,6 +190,7 @@ class Hub:
         outputs = self._observe(packet, quality)
         if quality.masked and quality.since_ns is not None:
             self._windower.mask(packet.modality, quality.since_ns, packet.t_end_ns)
+            self._past.forget(packet.modality, quality.since_ns, packet.t_end_ns)
         trust = 0.0 if quality.masked else 1.0
         for frame in self._frames(packet, trust):
             self._windower.add(frame)
@@ -229,27 +256,40 @@ class Hub:
     def _usable_part(self, closed: ClosedWindow) -> ClosedWindow:
         """Take out modalities that cannot be trusted at the window's end, or hardly measured."""
         window = closed.window
-        usable = self._usable(closed)
-        masks = {
-            modality: mask
-            if modality in usable and window.coverage[modality] >= self._rules.min_coverage
-            else np.zeros_like(mask)
-            for modality, mask in window.mask.items()
-        }
-        return replace(closed, window=replace(window, mask=masks))
+        found = self._found_at(closed)
+        enough = frozenset(
+            m for m in found.usable if window.coverage[m] >= self._rules.min_coverage
+        )
+        used = replace(
+            window,
+            mask=masked(window.mask, enough),
+            lost=found.lost,
+            past=found.past,
+            degradation=dict.fromkeys(enough & found.degraded, DEGRADED_LEVEL),
+        )
+        if not closed.revision:
+            self._past.keep(used)
+        return replace(closed, window=used)
 
-    def _usable(self, closed: ClosedWindow) -> frozenset[Modality]:
-        """Modalities whose sensor was fit from the window's end until now.
+    def _found_at(self, closed: ClosedWindow) -> Found:
+        """Modalities whose sensor was fit from the window's end until now, and those that failed.
 
         A revised window keeps what was found when it was first read; only its words are new.
         """
         t1_ns = closed.window.t1_ns
-        now = frozenset(m for m in MODALITIES if self._unusable_ns.get(m, -1) < t1_ns)
-        if closed.revision:
-            return (self._found.get(closed.index, now) - {"text"}) | (now & {"text"})
-        self._found[closed.index] = now
+        usable = frozenset(m for m in MODALITIES if self._unusable_ns.get(m, -1) < t1_ns)
+        if closed.revision and closed.index in self._found:
+            first = self._found[closed.index]
+            usable = (first.usable - {"text"}) | (usable & {"text"})
+            return replace(first, usable=usable, lost=first.lost - usable)
+        lost = frozenset(
+            m for m in MODALITIES if m not in usable and self.health(m).state not in DELIBERATE
+        )
+        past = {m: tokens for m in lost if (tokens := self._past.before(m, t1_ns)) is not None}
+        degraded = frozenset(m for m in MODALITIES if self.health(m).state is HealthState.DEGRADED)
+        self._found[closed.index] = Found(usable, lost, past, degraded)
         self._found.pop(closed.index - MAX_REVISABLE, None)
-        return now
+        return self._found[closed.index]
 
 
 def _integer(value: object) -> int:

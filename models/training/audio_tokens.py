@@ -29,11 +29,13 @@ class DrawnWindows:
         tokens: (N, T, D) float32.
         mask: (N, T) bool.
         labels: (N,) int64.
+        actors: (N,) int64.
     """
 
     tokens: Float32
     mask: Bool
     labels: Ints
+    actors: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,16 +93,22 @@ def drawn_windows(
     config = AudioConfig()
     corpus = load_corpus(clips, config.corpus, cache, progress)
     sampler = WindowSampler(corpus, config.windows, config.augment, config.seed + 1)
-    tokens, masks, labels = [], [], []
+    tokens, masks, labels, actors = [], [], [], []
     for step, batch in enumerate(sampler.batches(BATCH, -(-count // BATCH))):
         with torch.inference_mode():
             frames, _ = model.encoder(batch.features, model.encoder.initial_state(BATCH))
             tokens.append(torch.bmm(batch.weights, frames).numpy())
         masks.append(batch.mask.numpy())
         labels.append(batch.labels.numpy())
+        actors.append(batch.actors.numpy())
         if step % 50 == 0:
             progress(f"audio windows: {step * BATCH} of {count}")
-    return DrawnWindows(np.concatenate(tokens), np.concatenate(masks), np.concatenate(labels))
+    return DrawnWindows(
+        np.concatenate(tokens),
+        np.concatenate(masks),
+        np.concatenate(labels),
+        np.concatenate(actors),
+    )
 
 
 def clip_windows(

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..audio_blocks import HOPS_PER_BLOCK
 from ..audio_features import MELS
 from ..audio_net import INPUTS, pooling_weights
+from ..datasets.ravdess import Clip
 from ..features import Bool, Float32, TokenGrid
 from .audio_augment import FeatureAugment, resample_hops, vary_features
 from .audio_corpus import Utterance
@@ -64,12 +65,14 @@ class Batch:
         weights: (B, K * bins, T / 4) float32 from frames to the tokens of K windows.
         mask: (B * K, bins) bool, at least one True per row.
         labels: (B,) int64.
+        actors: (B,) int64, who speaks.
     """
 
     features: Tensor
     weights: Tensor
     mask: Tensor
     labels: Tensor
+    actors: Tensor
 
 
 def speech_hops(energy_db: Float32) -> Bool:
@@ -154,7 +157,7 @@ def draw_stream(
     return Drawn(vary_features(stretched[start:end], augment, rng, voices), windows)
 
 
-def collate(streams: Sequence[Drawn], labels: Sequence[int], grid: TokenGrid) -> Batch:
+def collate(streams: Sequence[Drawn], clips: Sequence[Clip], grid: TokenGrid) -> Batch:
     """Pad on the right, where the network does not look, and stack."""
     frames, count = max(s.frame_ns.shape[1] for s in streams), len(streams[0].frame_ns)
     features = np.empty((len(streams), frames * HOPS_PER_BLOCK, INPUTS), np.float32)
@@ -169,7 +172,9 @@ def collate(streams: Sequence[Drawn], labels: Sequence[int], grid: TokenGrid) ->
     weights = pooling_weights(flat, FRAME_NS, grid.bins, grid.bin_ns)
     mask = weights.sum(dim=2) > 0
     weights = weights.view(len(streams), count * grid.bins, frames)
-    return Batch(torch.from_numpy(features), weights, mask, torch.tensor(labels))
+    labels = torch.tensor([clip.label for clip in clips])
+    actors = torch.tensor([clip.actor for clip in clips])
+    return Batch(torch.from_numpy(features), weights, mask, labels, actors)
 
 
 class WindowSampler:
@@ -203,11 +208,11 @@ class WindowSampler:
             several = min(count, BATCHES_SORTED)
             count -= several
             chosen = self.rng.choice(len(self.corpus), size * several, p=self.share)
-            drawn = [(self._draw(i, windows), self.corpus[i].clip.label) for i in chosen]
+            drawn = [(self._draw(i, windows), self.corpus[i].clip) for i in chosen]
             drawn.sort(key=lambda pair: len(pair[0].features))
             for k in self.rng.permutation(several):
                 part = drawn[k * size : (k + 1) * size]
-                yield collate([w for w, _ in part], [y for _, y in part], self.config.grid)
+                yield collate([w for w, _ in part], [c for _, c in part], self.config.grid)
 
     def _variant(self, index: int) -> Float32:
         variants = self.corpus[index].variants

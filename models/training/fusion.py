@@ -1,6 +1,9 @@
-"""Training of the fusion on class-paired windows with modality dropout."""
+"""Training of the fusion on class-paired windows with modality dropout.
 
-import copy
+What is left of a window answers for its label, and for what the same network makes of the whole
+one: distillation from the complete view, in one network and one run.
+"""
+
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -17,16 +20,16 @@ from ..checkpoint import SHIPPED, Manifest, save
 from ..datasets import ferplus, goemotions, ravdess
 from ..errors import ModelError
 from ..features import MODALITIES
-from ..fusion import Fusion, FusionConfig, FusionOutput, Reader
+from ..fusion import Fusion, FusionConfig, FusionOutput
 from ..recognizer import KIND
 from .fusion_data import Collector, DataConfig, FusionData
 from .fusion_evaluate import Judged, calibrate, calibrated_loss, figures, judge
-from .pairing import Floats, PairedBatch, Pairer, PairingConfig, measured_tokens, shared_prior
+from .fusion_losses import kd_loss
+from .gaps import GapConfig, GapPairer, Gaps
+from .loop import as_stored
+from .pairing import Floats, Pairer, PairingConfig, measured_tokens, shared_prior
 
 Progress = Callable[[str], None]
-
-LEAST_SCALE: Final = 1e-2
-"""Smallest spread of a token value that is still scaled to one."""
 
 NOTES: Final = (
     (
@@ -66,6 +69,7 @@ class FusionTrainingConfig:
         rate: peak learning rate of AdamW, one cycle.
         weight_decay: of AdamW.
         smoothing: of the labels.
+        distilled: weight of the complete view's opinion; 0 leaves it out.
         auxiliary: weight of the loss of each modality's own reading.
         prior_power: flattening of the shared class prior.
         seed: of everything random.
@@ -74,25 +78,28 @@ class FusionTrainingConfig:
         width: of the network.
         layers: of the network.
         pairing: how windows are put together and damaged.
+        gaps: what is lost in them.
         data: what is drawn from the data sets.
         weights: folder of the encoders.
         cache: folder for tokens.
     """
 
-    epochs: int = 12
-    steps: int = 150
-    batch: int = 256
+    epochs: int = 8
+    steps: int = 100
+    batch: int = 192
     rate: float = 1.5e-3
     weight_decay: float = 0.02
     smoothing: float = 0.02
+    distilled: float = 0.4
     auxiliary: float = 0.3
     prior_power: float = 0.7
     seed: int = 0
     paired_windows: int = 2000
     rounds: int = 300
-    width: int = 96
+    width: int = 64
     layers: int = 2
     pairing: PairingConfig = field(default_factory=PairingConfig)
+    gaps: GapConfig = field(default_factory=GapConfig)
     data: DataConfig = field(default_factory=DataConfig)
     weights: Path = SHIPPED
     cache: Path = Path("runs/cache")
@@ -107,12 +114,14 @@ class Fitted:
         epoch: from 1.
         judged: validation samples read by it.
         calibration: fitted to them.
+        curve: per epoch, training and validation loss.
     """
 
     net: Fusion
     epoch: int
     judged: dict[str, Judged]
     calibration: Calibration
+    curve: list[tuple[float, float]] = field(default_factory=list)
 
 
 def train(root: Path, out: Path, config: FusionTrainingConfig, progress: Progress) -> Manifest:
@@ -144,7 +153,13 @@ def train_on(
 ) -> Manifest:
     """Train on tokens that are there already; see `train`."""
     prior = shared_prior([data.priors[m] for m in MODALITIES], config.prior_power)
-    fitted = fit(data, prior, config, progress)
+    return write(out, fit(data, prior, config, progress), data, prior, config)
+
+
+def write(
+    out: Path, fitted: Fitted, data: FusionData, prior: Floats, config: FusionTrainingConfig
+) -> Manifest:
+    """Judge a network on validation and test, and write its checkpoint to `out`."""
     found = {"valid.best_epoch": float(fitted.epoch)}
     found |= figures("valid", fitted.judged, fitted.calibration, prior, config.rounds)
     pairer = Pairer(data.banks["test"], prior, config.pairing, fitted.net.config.bins)
@@ -163,19 +178,20 @@ def fit(
     bins = config.data.spread.bins
     pairer = Pairer(data.banks["train"], prior, config.pairing, bins)
     valid = Pairer(data.banks["valid"], prior, config.pairing, bins)
-    dims = {m: data.banks["train"][m].dim for m in MODALITIES}
-    net = Fusion(FusionConfig(dims, bins, config.width, config.layers))
-    standardise(net, pairer.draw(2048, rng, "audio+face+text"))
+    net = untrained(data, config)
+    seen = pairer.draw(2048, rng, "audio+face+text")
+    net.fit_standardiser({m: torch.from_numpy(measured_tokens(seen, m)) for m in MODALITIES})
+    source = GapPairer(pairer, net, config.gaps)
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.rate, total_steps=config.epochs * config.steps, pct_start=0.15
     )
-    best, least = None, math.inf
+    best, least, curve = None, math.inf, []
     for epoch in range(1, config.epochs + 1):
         total = 0.0
         net.train()
         for _ in range(config.steps):
-            loss = loss_of(net, pairer.draw(config.batch, rng), config)
+            loss = loss_of(net, source.draw(config.batch, rng), config)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -186,7 +202,8 @@ def fit(
         judged = judge(stored, data.alone["valid"], valid, config.paired_windows, config.seed)
         score = calibrated_loss(judged)
         if score < least:
-            least, best = score, Fitted(stored, epoch, judged, calibrate(judged))
+            least, best = score, Fitted(stored, epoch, judged, calibrate(judged), curve)
+        curve.append((total / config.steps, score))
         progress(
             f"epoch {epoch}/{config.epochs}: train loss {total / config.steps:.3f}, "
             f"valid loss {score:.4f}{' *' if best is not None and best.epoch == epoch else ''}"
@@ -196,31 +213,30 @@ def fit(
     return best
 
 
-def standardise(net: Fusion, batch: PairedBatch) -> None:
-    """Set each reader's mean and scale from real tokens, in place."""
-    for name in MODALITIES:
-        reader = net.readers[name]
-        assert isinstance(reader, Reader)
-        values = torch.from_numpy(measured_tokens(batch, name))
-        reader.mean.copy_(values.mean(dim=0))
-        reader.scale.copy_(1.0 / values.std(dim=0).clamp(min=LEAST_SCALE))
+def untrained(data: FusionData, config: FusionTrainingConfig) -> Fusion:
+    """A network of the run's shape."""
+    dims = {m: data.banks["train"][m].dim for m in MODALITIES}
+    return Fusion(FusionConfig(dims, config.data.spread.bins, config.width, config.layers))
 
 
-def loss_of(net: Fusion, batch: PairedBatch, config: FusionTrainingConfig) -> Tensor:
-    """Cross-entropy of the window's label, and of each present modality's own class."""
-    output: FusionOutput = net(batch.tokens, batch.mask)
-    loss = functional.cross_entropy(output.logits, batch.labels, label_smoothing=config.smoothing)
-    alone = functional.cross_entropy(
-        output.unimodal.flatten(0, 1), batch.own.flatten(), ignore_index=-1
-    )
+def loss_of(net: Fusion, gaps: Gaps, config: FusionTrainingConfig) -> Tensor:
+    """Label, opinion of the complete view, and each present modality's own class."""
+    condition = gaps.condition
+    z = {m: torch.where(condition.measured[m].unsqueeze(-1), v, 0.0)
+         for m, v in condition.values.items()}  # fmt: skip
+    said: FusionOutput = net.read(z, condition.measured)
+    loss = functional.cross_entropy(said.logits, gaps.labels, label_smoothing=config.smoothing)
+    if config.distilled:
+        with torch.no_grad():
+            whole = {m: torch.where(gaps.complete[m].unsqueeze(-1), v, 0.0)
+                     for m, v in gaps.truth.items()}  # fmt: skip
+            meant: FusionOutput = net.read(whole, gaps.complete)
+        distilled = kd_loss(said.logits, meant.logits, 1.0)
+        loss = (1.0 - config.distilled) * loss + config.distilled * distilled
+    present = torch.stack([condition.measured[m].any(dim=1) for m in MODALITIES], dim=1)
+    own = torch.where(present, gaps.own, -1)
+    alone = functional.cross_entropy(said.unimodal.flatten(0, 1), own.flatten(), ignore_index=-1)
     return loss + config.auxiliary * alone
-
-
-def as_stored(net: Fusion) -> Fusion:
-    """A copy with the weights that a checkpoint will give back, so that figures are its own."""
-    copied = copy.deepcopy(net).eval()
-    copied.load_state_dict({name: t.half().float() for name, t in net.state_dict().items()})
-    return copied
 
 
 def describe(

@@ -167,14 +167,17 @@ def alone_comments(texts: Comments, bins: int) -> Alone:
 
 def drawn_bank(drawn: DrawnWindows) -> WindowBank:
     """Augmented training windows."""
-    return WindowBank(drawn.tokens, drawn.mask, ClassIndex(drawn.labels, "audio"))
+    return WindowBank(
+        drawn.tokens, drawn.mask, ClassIndex(drawn.labels, "audio"), drawn.labels, drawn.actors
+    )
 
 
 def window_bank(windows: Alone) -> WindowBank:
     """Real windows that hold enough speech."""
     rows = windows.fit_rows
-    index = ClassIndex(windows.labels[rows], windows.name)
-    return WindowBank(windows.tokens[rows], windows.mask[rows], index)
+    labels, people = windows.labels[rows], windows.clusters[rows]
+    index = ClassIndex(labels, windows.name)
+    return WindowBank(windows.tokens[rows], windows.mask[rows], index, labels, people)
 
 
 class Collector:
@@ -266,7 +269,7 @@ class Collector:
     def _drawn(self, split: Split) -> DrawnWindows:
         count = self._config.audio_windows
         return cached(
-            self._path("audio", "train", count),
+            self._path("audio", "train", count, "actors"),
             DrawnWindows,
             lambda: drawn_windows(
                 split.train, self._weights / "audio", count, self._cache, self._progress

@@ -1,4 +1,4 @@
-"""A plain training loop: AdamW, one cycle, clipped gradients, optionally averaged weights."""
+"""A plain training loop: AdamW, warm-up and cosine decay, clipped gradients."""
 
 import copy
 import math
@@ -55,9 +55,7 @@ def fit_steps(
     """
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, config.rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.rate, total_steps=max(2, config.steps), pct_start=config.warmup
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: rate_share(k, config))
     losses = []
     for step in range(config.steps):
         loss = loss_of(step)
@@ -73,6 +71,15 @@ def fit_steps(
         if progress is not None:
             progress(step, value)
     return losses
+
+
+def rate_share(step: int, config: FitConfig) -> float:
+    """Share of the peak rate in a step: up in a line, down along a cosine to a hundredth."""
+    rise = max(1, round(config.warmup * config.steps))
+    if step < rise:
+        return (step + 1) / rise
+    done = (step - rise) / max(1, config.steps - rise)
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
 
 
 def as_stored(net: Module) -> Module:

@@ -95,10 +95,10 @@ class Pairer:
     def __init__(
         self, banks: Mapping[Modality, Bank], prior: Floats, config: PairingConfig, bins: int
     ) -> None:
-        self._banks = banks
-        self._prior = prior
-        self._config = config
-        self._bins = bins
+        self.banks = banks
+        self.prior = prior
+        self.config = config
+        self.bins = bins
         others = (1.0 - config.all_present) / (len(PATTERNS) - 1)
         self._shares = [config.all_present if len(p) == 3 else others for p in PATTERNS.values()]
 
@@ -112,17 +112,17 @@ class Pairer:
                 each and damages them.
         """
         present = self._present(count, rng, pattern)
-        labels = rng.choice(CLASSES, size=count, p=self._prior)
-        own = np.where(present, self._shown(labels, present, rng), -1)
-        early = self._early(count, rng)
+        labels = rng.choice(CLASSES, size=count, p=self.prior)
+        own = np.where(present, self.shown(labels, present, rng), -1)
+        early = self.early(count, rng)
         tokens: dict[Modality, Tensor] = {}
         mask: dict[Modality, Tensor] = {}
         for column, name in enumerate(MODALITIES):
-            values, measured = self._banks[name].draw(np.maximum(own[:, column], 0), rng)
+            values, measured = self.banks[name].draw(np.maximum(own[:, column], 0), rng)
             if pattern is None:
                 later = measured & early
                 measured = np.where(later.any(axis=1)[:, None], later, measured)
-                measured = damage(measured, self._config, rng)
+                measured = damage(measured, self.config, rng)
             measured = measured & present[:, column : column + 1]
             tokens[name] = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
             mask[name] = torch.from_numpy(measured)
@@ -135,20 +135,20 @@ class Pairer:
             return np.repeat(rows[[list(PATTERNS).index(pattern)]], count, axis=0)
         return np.asarray(rows[rng.choice(len(rows), size=count, p=self._shares)])
 
-    def _shown(self, labels: Ints, present: Bool, rng: np.random.Generator) -> Ints:
+    def shown(self, labels: Ints, present: Bool, rng: np.random.Generator) -> Ints:
         """(N, 3) the class that each modality shows."""
         shape = present.shape
         shift = rng.integers(1, CLASSES, size=shape)
         other = (labels[:, None] + shift) % CLASSES
-        other = np.where(rng.random(shape) < self._config.mismatch_neutral, INDEX["neutral"], other)
-        differs = (rng.random(shape) < self._config.mismatch) & (present.sum(axis=1) > 1)[:, None]
+        other = np.where(rng.random(shape) < self.config.mismatch_neutral, INDEX["neutral"], other)
+        differs = (rng.random(shape) < self.config.mismatch) & (present.sum(axis=1) > 1)[:, None]
         return np.asarray(np.where(differs, other, labels[:, None]), dtype=np.int64)
 
-    def _early(self, count: int, rng: np.random.Generator) -> Bool:
+    def early(self, count: int, rng: np.random.Generator) -> Bool:
         """(N, T) bins that exist already; the same for all modalities of a window."""
-        length = rng.integers(1, self._bins + 1, size=count)
-        length = np.where(rng.random(count) < self._config.early, length, self._bins)
-        return np.asarray(np.arange(self._bins) >= (self._bins - length)[:, None])
+        length = rng.integers(1, self.bins + 1, size=count)
+        length = np.where(rng.random(count) < self.config.early, length, self.bins)
+        return np.asarray(np.arange(self.bins) >= (self.bins - length)[:, None])
 
 
 def measured_tokens(batch: PairedBatch, name: Modality) -> Float32:

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tacit.models.features import Modality
+from tacit.models.features import FeatureWindow, Modality
 from tacit.pipeline.health import Health
 from tacit.pipeline.hub import Hub, Output, WindowJob, WindowRules, Words
 from tacit.pipeline.quality import Quality, QualityFlag
@@ -179,3 +179,43 @@ def test_every_frame_is_accounted_for() -> None:
     assert counted.offered == counted.used + sum(counted.dropped.values()) + counted.pending
     assert counted.pending == 0
     assert counted.dropped["masked"] >= 30
+
+
+def windows_of(outputs: list[Output]) -> dict[int, FeatureWindow]:
+    return {j.closed.window.t1_ns // NS_PER_MS: j.closed.window for j in jobs(outputs)}
+
+
+def test_a_window_takes_the_past_of_what_is_lost_along() -> None:
+    frozen = Quality(frozenset({QualityFlag.FROZEN}), {}, since_ns=2 * NS_PER_S)
+    windows = windows_of(play(hub(), 8.0, {(2.5, 4.0): frozen}))
+    assert windows[2000].lost == frozenset()
+    assert windows[2000].past == {}
+    for t1_ms in (2500, 3000, 4000):
+        assert windows[t1_ms].lost == {"face"}, t1_ms
+        past = windows[t1_ms].past["face"]
+        assert past.values.shape == (8, 3)
+        # The last half second before the alarm was frozen as well: it is no measurement.
+        assert past.age_s[0] == (t1_ms - 2000) / 1000 + 0.125
+    assert windows[8000].lost == frozenset()
+
+
+def test_what_is_switched_off_or_muted_is_not_lost() -> None:
+    silent = Quality(frozenset({QualityFlag.SILENT}), {}, since_ns=0)
+    session = hub()
+    packets = [
+        *stream("audio", 40 * NS_PER_MS, 12.0, {(0.0, 12.0): silent}),
+        *stream("face", 50 * NS_PER_MS, 12.0, {}),
+    ]
+    outputs: list[Output] = session.start()
+    for packet in sorted(packets, key=lambda p: p.t_available_ns):
+        outputs += session.accept(packet)
+    assert ("audio", "muted", "silent") in changes(outputs)
+    assert all(not w.lost for w in windows_of(outputs).values())
+
+
+def test_a_degraded_sensor_is_trusted_less() -> None:
+    blurred = Quality(frozenset({QualityFlag.BLURRED}), {})
+    windows = windows_of(play(hub(), 8.0, {(2.0, 8.0): blurred}))
+    assert windows[1500].degradation == {}
+    assert windows[7500].degradation == {"face": 0.5}
+    assert windows[7500].mask["face"].any()

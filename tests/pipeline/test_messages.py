@@ -3,7 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tacit.models.features import MODALITIES, FeatureWindow, Prediction
+from tacit.models.features import (
+    MODALITIES,
+    FeatureWindow,
+    PastTokens,
+    Prediction,
+    RecoveryNote,
+)
 from tacit.pipeline.messages import (
     message_to_prediction,
     message_to_window,
@@ -89,3 +95,49 @@ def test_a_prediction_that_is_not_finite_is_refused() -> None:
         message_to_prediction(replace(message, arrays={**message.arrays, "probabilities": bad}))
     with pytest.raises(RemoteError, match="expected a prediction message, got 'window'"):
         message_to_prediction(Message("window"))
+
+
+def test_the_past_survives_the_wire() -> None:
+    past = PastTokens(np.ones((2, 4), np.float32), np.array([0.6, 0.9], np.float32))
+    sent = replace(
+        window(), lost=frozenset({"face"}), past={"face": past}, degradation={"audio": 0.5}
+    )
+    _, received = message_to_window(decode(encode(window_to_message(7, sent))))
+    assert received.lost == {"face"}
+    assert received.degradation == {"audio": 0.5}
+    np.testing.assert_array_equal(received.past["face"].values, past.values)
+    np.testing.assert_array_equal(received.past["face"].age_s, past.age_s)
+    assert set(received.past) == {"face"}
+
+
+def test_a_recovery_note_survives_the_wire() -> None:
+    note = RecoveryNote(1, 16, 0.25, {"face": 0.7})
+    given_up = RecoveryNote(1, 16, 0.0, {}, "diverged")
+    for sent in (note, given_up):
+        message = prediction_to_message(3, replace(prediction(), recovery=sent))
+        assert message_to_prediction(decode(encode(message)))[1].recovery == sent
+    plain = prediction_to_message(3, prediction())
+    assert message_to_prediction(decode(encode(plain)))[1].recovery is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("lost", ["smell"]), ("lost", None), ("degradation", 3), ("degradation", {"face": "much"})],
+)
+def test_a_malformed_window_is_refused(field: str, value: object) -> None:
+    message = window_to_message(1, window())
+    broken = Message(message.kind, {**message.fields, field: value}, message.arrays)  # type: ignore[dict-item]
+    with pytest.raises(RemoteError, match="window message"):
+        message_to_window(broken)
+
+
+def test_a_misshapen_past_is_refused() -> None:
+    past = PastTokens(np.ones((2, 4), np.float32), np.ones(3, np.float32))
+    with pytest.raises(RemoteError, match=r"face\.past"):
+        message_to_window(window_to_message(1, replace(window(), past={"face": past})))
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    note = RecoveryNote(1, 16, 0.0, {}, "tired")  # type: ignore[arg-type]
+    with pytest.raises(RemoteError, match="flag"):
+        message_to_prediction(prediction_to_message(1, replace(prediction(), recovery=note)))

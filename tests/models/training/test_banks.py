@@ -48,7 +48,7 @@ def test_a_window_bank_gives_stored_windows() -> None:
     tokens = LABELS[:, None, None].repeat(BINS, axis=1).repeat(2, axis=2).astype(np.float32)
     mask = np.ones((len(LABELS), BINS), dtype=bool)
     mask[:, 0] = False
-    bank = WindowBank(tokens, mask, ClassIndex(LABELS, "voice"))
+    bank = WindowBank(tokens, mask, ClassIndex(LABELS, "voice"), LABELS, LABELS)
     drawn, measured = bank.draw(np.array([5, 1]), np.random.default_rng(0))
     assert bank.dim == 2
     assert drawn[:, 0, 0].tolist() == [5.0, 1.0]

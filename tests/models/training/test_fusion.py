@@ -8,61 +8,19 @@ import torch
 from tacit.models.calibration import PATTERNS
 from tacit.models.checkpoint import read_manifest
 from tacit.models.errors import CheckpointError
-from tacit.models.features import MODALITIES, FeatureWindow, Modality
+from tacit.models.features import MODALITIES, FeatureWindow
 from tacit.models.fusion import Reader
 from tacit.models.recognizer import Recognizer
-from tacit.models.training.banks import CLASSES, Bank, ClassIndex, ItemBank, Spread
-from tacit.models.training.fusion import FusionTrainingConfig, as_stored, fit, train, train_on
-from tacit.models.training.fusion_data import Alone, DataConfig, FusionData, alone_items
+from tacit.models.training.fusion import fit, train, train_on
+from tacit.models.training.fusion_data import FusionData
+from tacit.models.training.loop import as_stored
 from tacit.models.training.pairing import shared_prior
-
-BINS = 4
-DIMS: dict[Modality, int] = {"audio": 8, "face": 9, "text": 7}
-SPREAD = Spread(BINS, shortest=1)
-CONFIG = FusionTrainingConfig(
-    epochs=2,
-    steps=25,
-    batch=64,
-    rate=5e-3,
-    paired_windows=60,
-    rounds=5,
-    width=16,
-    layers=1,
-    data=DataConfig(spread=SPREAD),
-)
-
-
-def samples(name: Modality, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-    """Noisy points about one centre per class; the centres are the same for all seeds."""
-    centres = np.random.default_rng(len(name)).normal(0, 3.0, (CLASSES, DIMS[name]))
-    labels = np.tile(np.arange(CLASSES), 20)
-    noise = np.random.default_rng(seed).normal(0, 1.0, (len(labels), DIMS[name]))
-    return (centres[labels] + noise).astype(np.float32), labels
+from tests.fakes.token_data import BINS, CONFIG, samples, token_data
 
 
 @pytest.fixture(scope="module")
 def data() -> FusionData:
-    def bank(name: Modality, seed: int) -> Bank:
-        values, labels = samples(name, seed)
-        return ItemBank(values[:, None], ClassIndex(labels, name), SPREAD)
-
-    def alone(name: Modality, seed: int) -> Alone:
-        values, labels = samples(name, seed)
-        return alone_items(name, values, labels, np.eye(7, dtype=np.float32)[labels], BINS)
-
-    return FusionData(
-        banks={
-            "train": {m: bank(m, 1) for m in MODALITIES},
-            "valid": {m: bank(m, 2) for m in MODALITIES},
-            "test": {m: bank(m, 3) for m in MODALITIES},
-        },
-        alone={
-            "valid": {m: alone(m, 2) for m in MODALITIES},
-            "test": {m: alone(m, 3) for m in MODALITIES},
-        },
-        encoders={m: m * 8 for m in MODALITIES},
-        priors={m: np.full(CLASSES, 1 / CLASSES) for m in MODALITIES},
-    )
+    return token_data()
 
 
 @pytest.fixture(scope="module")
