@@ -131,6 +131,11 @@ class WorkerPredictor:
         self._deaths: list[Death] = []
 
     @property
+    def pid(self) -> int | None:
+        """Process id of the worker; None while it is down."""
+        return self._worker.process.pid
+
+    @property
     def socket(self) -> "zmq.Socket[bytes]":
         """What to poll for predictions."""
         return self._receiver.socket

@@ -134,7 +134,9 @@ class LiveEngine:
         self.settings: Final = settings
         self.identity: ModelIdentity | None = None
         self.failure = ""
+        self.overload_level = 0
         self.events_endpoint = publish or ""
+        self.workers: dict[str, int | None] = {}
         self._listener = listener
         self._commands: deque[Callable[[LiveLoop], None]] = deque()
         self._stop = threading.Event()
@@ -183,7 +185,7 @@ class LiveEngine:
             handle.clock.anchor_utc,
         )
         tap = opening.tap_of and opening.tap_of(setup, self.identity)
-        session = LiveSession(setup, self.identity, handle.clock, tap)
+        session = LiveSession(setup, self.identity, handle.clock, handle.clock.anchor_ns, tap)
         session.damage.plan(parse_injections(opening.inject))
         seat = Seat(handle, session, opening.views)
         self._post(lambda loop: loop.add(seat, time.monotonic_ns()))
@@ -252,6 +254,7 @@ class LiveEngine:
         predictor.launch()
         pool.ready()
         self.identity = predictor.ready()
+        self.workers = {**pool.workers, "recognizer": predictor.pid}
         if not self.events_endpoint:
             self.events_endpoint = place.endpoint("events")
         publisher = Publisher(self.events_endpoint, BusOptions(PUBLISHED))
@@ -270,6 +273,7 @@ class LiveEngine:
                     self._commands.popleft()(loop)
                 loop.step(time.monotonic_ns())
                 publisher.serve()
+                self.overload_level = int(loop.overload.level)
         finally:
             loop.close("interrupted" if self._stop.is_set() else "error", time.monotonic_ns())
 

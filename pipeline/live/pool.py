@@ -90,6 +90,11 @@ class StagePool:
         """What to poll for packets."""
         return [stage.receiver.socket for stage in self._stages.values()]
 
+    @property
+    def workers(self) -> dict[str, int | None]:
+        """Process ids by name; None for one that is down."""
+        return {m: stage.worker.process.pid for m, stage in self._stages.items()}
+
     def launch(self) -> None:
         """Start all workers."""
         for stage in self._stages.values():

@@ -61,6 +61,7 @@ class LiveSession:
         setup: what it is.
         identity: the model that reads its windows.
         clock: reads 0 at the session's start.
+        anchor_ns: what the monotonic clock read then.
         tap: is told all inputs.
     """
 
@@ -69,6 +70,7 @@ class LiveSession:
         setup: SessionSetup,
         identity: ModelIdentity,
         clock: Clock,
+        anchor_ns: int,
         tap: Tap | None = None,
     ) -> None:
         self.setup: Final = setup
@@ -76,6 +78,7 @@ class LiveSession:
         self.counts: Final = {m: StreamCounts() for m in MODALITIES}
         self.ended: set[Modality] = set(setup.disabled)
         self._clock = clock
+        self._anchor_ns = anchor_ns
         self._transit_ns = float(TRANSIT_NS)
         self._intake = Intake(setup, identity, tap)
         self._traces = Traces()
@@ -149,13 +152,13 @@ class LiveSession:
         now_ns = max(self._intake.now_ns, self.now_ns - self.transit_ns)
         kept = replace(packet, participant=self.setup.participant, t_available_ns=now_ns, meta=meta)
         jobs = self._intake.accept(kept)
-        self._traces.closed(jobs, Closing(arrived_ns, arrived_ns - self.now_ns, packet))
+        self._traces.closed(jobs, Closing(arrived_ns, self._anchor_ns, packet))
         return jobs
 
     def tick(self, at_ns: int) -> Jobs:
         """Let time pass; `at_ns` is the monotonic clock's now."""
         jobs = self._intake.advance(max(0, self.now_ns - self.transit_ns))
-        self._traces.closed(jobs, Closing(at_ns, at_ns - self.now_ns))
+        self._traces.closed(jobs, Closing(at_ns, self._anchor_ns))
         return jobs
 
     def failed(self, modality: Modality, code: str, detail: str) -> Jobs:

@@ -12,6 +12,7 @@ from ...stream.mediafile import probe
 from ...stream.packet import NS_PER_MS
 from ..consent import EXCEPTIONS, PURPOSES
 from ..live.damage import LIVE_KINDS
+from ..telemetry import CONTENT_TYPE
 from . import files, sessions, sockets, whip
 from .desk import Desk
 from .guard import Access, guard
@@ -28,7 +29,7 @@ def make_app(desk: Desk, access: Access) -> web.Application:
         access: who may ask.
     """
     app = web.Application(
-        middlewares=[guard(access)],
+        middlewares=[guard(access, desk.telemetry.refused)],
         client_max_size=MAX_JSON_BYTES,
     )
     app[DESK] = desk
@@ -41,6 +42,7 @@ def make_app(desk: Desk, access: Access) -> web.Application:
             web.get("/media/sample.mp4", files.sample),
             web.get("/health", health),
             web.get("/ready", ready),
+            web.get("/metrics", metrics),
             web.get("/api/info", info),
             web.get("/api/sessions", sessions.list_sessions),
             web.post("/api/sessions", sessions.start_session),
@@ -73,6 +75,12 @@ async def ready(request: web.Request) -> web.Response:
     status = "degraded" if engine.failure else "starting"
     detail = engine.failure or "the models are being loaded"
     return web.json_response({"status": status, "detail": detail}, status=503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """GET /metrics: figures for Prometheus."""
+    text = request.app[DESK].telemetry.text()
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
 
 async def info(request: web.Request) -> web.Response:

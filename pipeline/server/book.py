@@ -96,10 +96,12 @@ class Book:
 
     Args:
         audience: is told of all events.
+        count: is shown every event.
     """
 
-    def __init__(self, audience: Audience) -> None:
+    def __init__(self, audience: Audience, count: Callable[[Event], None]) -> None:
         self._audience = audience
+        self._count = count
         self._served: dict[str, Served] = {}
         self._early: dict[str, list[Event]] = {}
 
@@ -165,6 +167,7 @@ class Book:
         )
 
     def _note(self, served: Served, event: Event) -> Line:
+        self._count(event)
         importance: Importance = "fact"
         if isinstance(event, MeasurementResult | MeasurementRevised):
             importance = "result"

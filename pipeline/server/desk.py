@@ -12,6 +12,7 @@ from ..consent import Terms
 from ..events import Event
 from ..inject import InjectError
 from ..live.engine import EngineError, LiveEngine, Opening
+from ..telemetry import Telemetry
 from .book import Book, Served
 from .errors import ApiError
 from .guard import Pace
@@ -72,9 +73,10 @@ class Desk:
         self.engine: Final = engine
         self.options: Final = options
         self.audience: Final = Audience()
-        self.book: Final = Book(self.audience)
-        self.refused: Final[dict[str, int]] = {}
+        self.telemetry: Final = Telemetry(self._gauges)
+        self.book: Final = Book(self.audience, self.telemetry.note)
         self._listener = listener
+        self._lag_s = 0.0
         self._pace = Pace(MAX_STARTS_PER_MINUTE)
         self._care: asyncio.Task[None] | None = None
 
@@ -138,9 +140,21 @@ class Desk:
             self._care.cancel()
         await asyncio.gather(*(self.stop(served) for served in self.book.live))
 
+    def _gauges(self) -> dict[str, float]:
+        return {
+            "sessions": len(self.book.live),
+            "viewers": len(self.audience),
+            "viewer_lines_dropped": self.audience.dropped,
+            "ready": float(self.engine.ready),
+            "overload_level": float(self.engine.overload_level),
+            "loop_lag_seconds": self._lag_s,
+        }
+
     async def _look_after(self) -> None:
         while True:
+            asked_s = time.monotonic()
             await asyncio.sleep(CARE_S)
+            self._lag_s = max(0.0, time.monotonic() - asked_s - CARE_S)
             self.audience.look_after(time.monotonic_ns())
             for served in self.book.live:
                 silent_ns = served.handle.now_ns() - served.handle.heard_ns

@@ -96,8 +96,15 @@ def _has_token(request: web.Request, token: str) -> bool:
     return hmac.compare_digest(given.encode(), token.encode())
 
 
-def guard(access: Access) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
-    """Middleware: checks access, turns errors into JSON, puts headers on."""
+def guard(
+    access: Access, refused: Callable[[str], None]
+) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """Middleware: checks access, turns errors into JSON, puts headers on.
+
+    Args:
+        access: who may ask.
+        refused: told the code of each request that is refused.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -108,6 +115,7 @@ def guard(access: Access) -> Callable[[web.Request, Handler], Awaitable[web.Stre
             else:
                 response = await handler(request)
         except ApiError as exc:
+            refused(exc.code)
             response = exc.response()
         except web.HTTPException as exc:
             response = _from_aiohttp(exc)

@@ -172,7 +172,7 @@ class VirtualLive:
         settings = Settings(asr="off")
         out = {"text": "off"} if disabled is None else disabled
         setup = SessionSetup(name, "p1", "test", settings, out)  # type: ignore[arg-type]
-        seat = Seat(handle, LiveSession(setup, IDENTITY, Offset(self.clock)))
+        seat = Seat(handle, LiveSession(setup, IDENTITY, Offset(self.clock), self.clock.now_ns()))
         self.loop.add(seat, self.clock.now_ns())
         self.sending[name] = {"audio", "face"}
         return seat
