@@ -1,7 +1,8 @@
 """Curves of a training run: what trainers report, kept as JSON lines and drawn as pictures.
 
 Trainers say what happens in lines for people. A line such as `epoch 3/12: train loss 0.412, valid
-macro-F1 0.61` is a point of a curve: how far, and named figures.
+macro-F1 0.61` or `teacher 200/1500: loss 0.8` is a point of a curve: of what, how far, and named
+figures.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any, Final, TextIO
 from .errors import TrainError
 
 _STEP: Final = re.compile(
-    r"^\s*([\w -]*?)\s*\b(?:epoch|step|round)\s+(\d+)\s*/\s*(\d+)\s*:?\s*(.*)$"
+    r"^\s*(?:([a-zA-Z][\w' -]*?)\s+)??(?:(?:epoch|step)\s+)?(\d+)\s*/\s*(\d+)\s*:\s*(.*)$"
 )
 _FIGURE: Final = re.compile(r"([A-Za-z][\w @+.()/-]*?)[ =:]+(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(%?)")
 
@@ -49,7 +50,7 @@ def point_of(line: str) -> Point | None:
         name.strip(): float(value) / (100.0 if percent else 1.0)
         for name, value, percent in _FIGURE.findall(rest)
     }
-    return Point(part.strip(), int(step), int(of), figures)
+    return Point(part or "", int(step), int(of), figures)
 
 
 class CurveLog:

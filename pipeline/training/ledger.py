@@ -23,7 +23,7 @@ class Finished:
     Attributes:
         name: of the stage.
         fingerprint: of its settings and of what it read.
-        files: SHA-256 by path relative to the checkpoint's folder.
+        files: SHA-256 by path below the folder of the weights.
         figures: by name.
         took_s: duration of the last attempt.
     """
@@ -50,13 +50,13 @@ class Ledger:
     def __init__(self, out: Path) -> None:
         self._folder = out / FOLDER
 
-    def read(self, name: str, weights: Path) -> Finished | None:
-        """A finished stage whose checkpoint is unchanged, or None."""
+    def read(self, name: str, weights: Path, checkpoints: tuple[str, ...]) -> Finished | None:
+        """A finished stage whose checkpoints are unchanged, or None."""
         try:
             found = Finished(**json.loads((self._folder / f"{name}.json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
-        return found if found.files == hashes(weights / name) else None
+        return found if found.files == hashes(weights, checkpoints) else None
 
     def write(self, finished: Finished) -> None:
         """Note a stage as finished, in one step that a kill cannot split."""
@@ -75,11 +75,13 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(draft, path)
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file in a checkpoint folder by relative path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+def hashes(weights: Path, checkpoints: tuple[str, ...]) -> dict[str, str]:
+    """SHA-256 of each file of some checkpoints, by path below `weights`."""
+    files = sorted(
+        path for name in checkpoints for path in (weights / name).rglob("*") if path.is_file()
+    )
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(weights).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
 

@@ -12,6 +12,7 @@ import torch
 from ...models.checkpoint import Manifest, load, restore, save
 from ...models.fusion import Fusion
 from ...models.recognizer import KIND, Recognizer, read_config
+from ...models.recovery.runtime import KIND as RECOVERY
 from ...models.training.finetune import (
     FineTuneConfig,
     LabelledWindows,
@@ -144,11 +145,32 @@ def _write(
     for source in sorted(run.settings.weights.iterdir()):
         if source.is_dir() and source.name != KIND:
             shutil.copytree(source, draft / source.name)
-    save(draft / KIND, tuned.net.state_dict(), _described(run, manifest, tuned, windows))
+    written = save(draft / KIND, tuned.net.state_dict(), _described(run, manifest, tuned, windows))
+    if (draft / RECOVERY).is_dir():
+        _go_with(draft / RECOVERY, written.sha256)
     Recognizer.load(draft)
     if weights.exists():
         shutil.rmtree(weights)
     draft.rename(weights)
+
+
+def _go_with(folder: Path, fusion: str) -> None:
+    """Let a recovery go with the tuned fusion.
+
+    It fills in standardised tokens, and fine-tuning leaves the standardisation as it was. How much
+    a recovered reading counts was settled with the fusion as it was, which the card says.
+    """
+    tensors, manifest = load(folder, RECOVERY)
+    note = "Its gate was settled with the fusion as it was before fine-tuning on a user's clips."
+    save(
+        folder,
+        tensors,
+        replace(
+            manifest,
+            config={**manifest.config, "fusion": fusion},
+            notes=[*(n for n in manifest.notes if n != note), note],
+        ),
+    )
 
 
 def _described(

@@ -41,7 +41,13 @@ class Run:
     @property
     def place(self) -> Place:
         """Where its stages read and write."""
-        return Place(self.root, self.out / "weights", self.cache, self.settings.threads)
+        return Place(
+            self.root,
+            self.out / "weights",
+            self.out / "parts",
+            self.cache,
+            self.settings.threads,
+        )
 
 
 class View(Protocol):
@@ -70,8 +76,9 @@ def prepare(run: Run, stages: Mapping[str, Stage]) -> dict[str, Any]:
     for stage in in_order(stages, run.settings.stages):
         section = run.settings.sections.get(stage.name, {})
         where = f"{run.settings.source}: {stage.name}."
-        for key in stage.fixed & set(section):
-            raise TrainError(f"{where}{key}: decided by the command line, not by the settings")
+        for path in sorted(stage.fixed):
+            if _holds(section, path.split(".")):
+                raise TrainError(f"{where}{path}: decided by the command line, not by the settings")
         config = configured(stage_class(stage), section, where)
         names = {f.name for f in fields(config)}
         if "seed" in names and "seed" not in section and run.settings.seed is not None:
@@ -105,8 +112,8 @@ def run_stages(run: Run, stages: Mapping[str, Stage], view: View) -> dict[str, F
         for number, (name, config) in enumerate(configs.items(), start=1):
             stage = stages[name]
             view.begin(name, number, len(configs))
-            fingerprint = _fingerprint(stage, config, place, ledger)
-            found = ledger.read(name, place.weights)
+            fingerprint = _fingerprint(stages, stage, config, run)
+            found = ledger.read(name, place.weights, stage.checkpoints)
             if found is not None and found.fingerprint == fingerprint:
                 done[name] = found
                 view.end(name, "kept", found)
@@ -126,7 +133,7 @@ def _train(stage: Stage, config: Any, run: Run, fingerprint: str, view: View) ->
     finally:
         log.close()
         _picture(log.path, view)
-    files = hashes(place.weights / stage.name)
+    files = hashes(place.weights, stage.checkpoints)
     if not files:
         raise TrainError(f"{stage.name}: the stage left no checkpoint in {place.weights}")
     took = round(time.monotonic() - began, 1)
@@ -147,18 +154,36 @@ def _picture(path: Path, view: View) -> None:
         view.note(str(exc))
 
 
-def _fingerprint(stage: Stage, config: Any, place: Place, ledger: Ledger) -> str:
-    read = {}
+def _fingerprint(stages: Mapping[str, Stage], stage: Stage, config: Any, run: Run) -> str:
+    place, ledger, read = run.place, Ledger(run.out), {}
     for needed in stage.needs:
-        finished = ledger.read(needed, place.weights)
+        finished = ledger.read(needed, place.weights, stages[needed].checkpoints)
         if finished is None:
             raise TrainError(
-                f"{stage.name}: needs the stage {needed}, which is not finished in "
-                f"{place.weights.parent}; leave `stages` out, or name {needed} too"
+                f"{stage.name}: needs the stage {needed}, which is not finished in {run.out}; "
+                f"leave `stages` out of the settings, or name {needed} too"
             )
         read[needed] = finished.identity
-    kept = {k: v for k, v in as_plain(config).items() if k not in stage.fixed}
+    kept = without(as_plain(config), stage.fixed)
     return digest({"stage": stage.name, "settings": kept, "read": read})
+
+
+def without(tree: Mapping[str, Any], paths: frozenset[str], prefix: str = "") -> dict[str, Any]:
+    """A tree of JSON values without what lies at some dotted paths."""
+    return {
+        key: without(value, paths, f"{prefix}{key}.") if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if f"{prefix}{key}" not in paths
+    }
+
+
+def _holds(section: Any, path: list[str]) -> bool:
+    """Whether a section says something at a path."""
+    if not path:
+        return True
+    return (
+        isinstance(section, Mapping) and path[0] in section and _holds(section[path[0]], path[1:])
+    )
 
 
 def _seed_everything(config: Any) -> None:

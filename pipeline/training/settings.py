@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from ...models.errors import ModelError
 from .errors import TrainError
 
 Config = TypeVar("Config")
@@ -89,6 +90,8 @@ def configured(kind: type[Config], section: Mapping[str, Any], where: str) -> Co
     adapter: TypeAdapter[Config] = TypeAdapter(kind)
     try:
         return adapter.validate_python(_completed(kind(), section))
+    except ModelError as exc:
+        raise TrainError(f"{where[:-1]}: {exc}") from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         path = ".".join(str(part) for part in first["loc"])

@@ -15,13 +15,15 @@ class Place:
 
     Attributes:
         root: the data folder.
-        weights: each stage's checkpoint is the folder of its name in it.
+        weights: the checkpoints of all stages, a folder each.
+        parts: what a stage keeps of itself to go on after an interruption.
         cache: for what can be computed again, shared by all stages.
         threads: of torch.
     """
 
     root: Path
     weights: Path
+    parts: Path
     cache: Path
     threads: int = 1
 
@@ -34,18 +36,25 @@ class Stage:
     """One step of the whole training.
 
     Attributes:
-        name: of its section in the settings, and of the folder that it writes.
+        name: of its section in the settings.
         settings: gives the class of its settings, a frozen dataclass; imported when it is needed.
-        train: trains and writes `place.weights / name`; returns figures by name.
+        train: trains and writes its checkpoints below `place.weights`; returns figures by name.
         needs: stages whose checkpoints it reads; all of them come before it.
-        fixed: fields of the settings that the run decides (places), not a settings file.
+        writes: folders below `place.weights` that are its checkpoints; its name if left out.
+        fixed: settings that the run decides (places), by dotted path; not for a settings file.
     """
 
     name: str
     settings: Callable[[], type]
     train: Trainer
     needs: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     fixed: frozenset[str] = frozenset()
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Names of the folders that it writes."""
+        return self.writes or (self.name,)
 
 
 def in_order(stages: Mapping[str, Stage], wanted: tuple[str, ...]) -> list[Stage]:

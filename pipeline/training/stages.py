@@ -47,20 +47,27 @@ def _train_text(place: Place, config: Any, progress: Progress) -> Mapping[str, f
     return text.train(place.root, out, config, progress, place.cache).metrics
 
 
-def _fusion_settings() -> type:
-    from ...models.training.fusion import FusionTrainingConfig
+def _recovery_settings() -> type:
+    from ...models.training.recovery_run import RunConfig
 
-    return FusionTrainingConfig
+    return RunConfig
 
 
-def _train_fusion(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
-    from ...models.training import fusion
+def _train_recovery(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
+    """Fusion and recovery: base fusion, teacher, student, refined fusion, gate, temperatures.
 
-    config = replace(config, weights=place.weights, cache=place.cache)
-    return fusion.train(place.root, place.weights / "fusion", config, progress).metrics
+    Each of them is kept in `place.parts` when it is done, and not trained again.
+    """
+    from ...models.training import recovery_run
+
+    fusion = replace(config.fusion, weights=place.weights, cache=place.cache)
+    config = replace(config, fusion=fusion)
+    parts = place.parts / "recovery"
+    return recovery_run.train(place.root, place.weights, parts, config, progress).metrics
 
 
 _PLACES: Final = frozenset({"cache", "weights", "threads"})
+_ENCODERS: Final = ("face", "audio", "text")
 
 STAGES: Final[Mapping[str, Stage]] = {
     stage.name: stage
@@ -68,7 +75,14 @@ STAGES: Final[Mapping[str, Stage]] = {
         Stage("face", _face_settings, _train_face, fixed=_PLACES),
         Stage("audio", _audio_settings, _train_audio, fixed=_PLACES),
         Stage("text", _text_settings, _train_text, fixed=_PLACES),
-        Stage("fusion", _fusion_settings, _train_fusion, ("face", "audio", "text"), _PLACES),
+        Stage(
+            "recovery",
+            _recovery_settings,
+            _train_recovery,
+            needs=_ENCODERS,
+            writes=("fusion", "recovery"),
+            fixed=frozenset(f"fusion.{name}" for name in _PLACES),
+        ),
     )
 }
 """By name, in the order in which they run."""
