@@ -31,7 +31,7 @@ from ...stream.limits import MAX_SESSIONS
 from ...stream.packet import MODALITIES
 from ...stream.publisher import Publisher
 from ..config import Settings
-from ..doctor import CHECKPOINTS
+from ..doctor import checkpoints
 from ..feeds import StartError
 from ..inject import parse_injections
 from ..intake import SessionSetup, Tap
@@ -80,7 +80,7 @@ def live_plan(settings: Settings, sessions: int) -> LivePlan:
         CheckpointError: weights are missing or damaged.
         ModelError: the speech model that was asked for is not there.
     """
-    for kind in CHECKPOINTS:
+    for kind in checkpoints(settings.weights):
         read_verified(settings.weights / kind, kind)
     whisper = resolve_whisper(settings.asr)
     if whisper.path is None and settings.asr not in OPTIONAL_ASR:
@@ -141,9 +141,7 @@ class LiveEngine:
         self._commands: deque[Callable[[LiveLoop], None]] = deque()
         self._stop = threading.Event()
         self._ready = threading.Event()
-        self._waker, self._woken = socket.socketpair()
-        for end in (self._waker, self._woken):
-            end.setblocking(False)
+        self._pipe: tuple[socket.socket, socket.socket] | None = None
         self._thread = threading.Thread(target=self._main, name="tacit-live", daemon=True)
 
     @property
@@ -153,6 +151,9 @@ class LiveEngine:
 
     def start(self) -> None:
         """Begin to load the models; returns at once."""
+        self._pipe = socket.socketpair()
+        for end in self._pipe:
+            end.setblocking(False)
         self._thread.start()
 
     def wait_ready(self, timeout_s: float | None = None) -> None:
@@ -212,8 +213,9 @@ class LiveEngine:
 
     def wake(self) -> None:
         """Tell the thread that there is something to do; a full pipe says so already."""
-        with suppress(OSError):
-            self._waker.send(b"\0")
+        if self._pipe is not None:
+            with suppress(OSError):
+                self._pipe[0].send(b"\0")
 
     def close(self) -> None:
         """End all sessions and workers, and wait for that."""
@@ -221,8 +223,8 @@ class LiveEngine:
         self.wake()
         if self._thread.ident is not None:
             self._thread.join(JOIN_S)
-        self._waker.close()
-        self._woken.close()
+        for end in self._pipe or ():
+            end.close()
 
     def _post(self, command: Callable[[LiveLoop], None]) -> None:
         self._commands.append(command)
@@ -241,7 +243,8 @@ class LiveEngine:
     def _run(self, stack: ExitStack) -> None:
         place = stack.enter_context(bus_place())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tacit-log-")))
-        reading = _listening(on_bus(Job(settings=self.settings), place, "recognizer"), place, "w")
+        reader = Job(settings=self.settings, live=1)
+        reading = _listening(on_bus(reader, place, "recognizer"), place, "w")
         jobs = {
             m: _listening(on_bus(job, place, m), place, f"to-{m}")
             for m, job in self.plan.jobs.items()
@@ -264,11 +267,15 @@ class LiveEngine:
         poller = zmq.Poller()
         for end in (*pool.sockets, predictor.socket, publisher.socket):
             poller.register(end, zmq.POLLIN)
-        poller.register(self._woken.fileno(), zmq.POLLIN)
+        assert self._pipe is not None
+        woken = self._pipe[1]
+        poller.register(woken.fileno(), zmq.POLLIN)
         try:
             while not self._stop.is_set():
                 poller.poll(POLL_MS)
-                self._drain_wakes()
+                with suppress(OSError):
+                    while woken.recv(4096):
+                        continue
                 while self._commands:
                     self._commands.popleft()(loop)
                 loop.step(time.monotonic_ns())
@@ -276,11 +283,6 @@ class LiveEngine:
                 self.overload_level = int(loop.overload.level)
         finally:
             loop.close("interrupted" if self._stop.is_set() else "error", time.monotonic_ns())
-
-    def _drain_wakes(self) -> None:
-        with suppress(OSError):
-            while self._woken.recv(4096):
-                continue
 
 
 def _listening(job: Job, place: BusPlace, name: str) -> Job:
