@@ -11,16 +11,14 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import torch
-from scipy.special import softmax
 
 from ..features import Float32
 from ..recovery.adversarial import AdversarialConfig
 from ..recovery.flow import Solver
 from ..recovery.network import RecoveryNet
-from ..zoo.backbone import encode, read
-from ..zoo.drop import Drop, DropKD, Whole
-from ..zoo.filled import Filled, Taught, Tuned
+from ..zoo.backbone import encode
+from ..zoo.drop import Drop, DropKD, Taught, Whole, teach
+from ..zoo.filled import Filled, Tuned
 from ..zoo.fillers import (
     Bank,
     Filler,
@@ -40,7 +38,6 @@ Predict = Callable[[Samples], Float32]
 SECOND_SEED: Final = 1000
 """Added to the seed of the second of two averaged models."""
 
-KD_TEMPERATURE: Final = 2.0
 TEACHER_STEPS: Final = 50
 MANY: Final = 32
 PLUGIN_SAMPLES: Final = 8
@@ -105,20 +102,26 @@ class Workbench:
         return self.fitted(Drop())
 
     @cached_property
-    def dropkd(self) -> Drop:
+    def dropkd(self) -> DropKD:
         """The same with distillation from `whole`."""
-        return self.fitted(DropKD(self.whole))
+        model = DropKD(self.asked)
+        self.fitted(model)
+        return model
 
     @cached_property
     def second(self) -> Drop:
         """Another `dropkd` from another seed."""
-        return self.fitted(DropKD(self.whole), SECOND_SEED)
+        return self.fitted(DropKD(self.asked), SECOND_SEED)
 
     @cached_property
     def taught(self) -> Taught:
+        """What the fills are tuned to: the same as `dropkd`, by the same weight."""
+        return self.dropkd.taught
+
+    @cached_property
+    def asked(self) -> Taught:
         """What `whole` says of every training sample."""
-        logits = read(self.whole.backbone, self.task.train)
-        return Taught(torch.from_numpy(softmax(logits / KD_TEMPERATURE, axis=1)))
+        return teach(self.task.train, self.whole)
 
     @cached_property
     def teacher(self) -> RecoveryNet:
@@ -222,7 +225,7 @@ MAIN: Final[dict[str, Build]] = {
     "one": lambda w: w.filled(FlowFiller(one_step(), w.student), 1).predict,
     "recovered": lambda w: w.recovered.predict,
     "recovered.labels": lambda w: w.recovered_by_labels.predict,
-    "recovered.kd": lambda w: w.recovered.predict,
+    "recovered.kd": lambda w: w.filled(FlowFiller(one_step(), w.student, spread=0.5), MANY).predict,
     "ours": lambda w: w.ours.predict,
     "ours.alone": lambda w: w.ours_alone.predict,
     "ours.half": lambda w: mixed_half(w.ours),

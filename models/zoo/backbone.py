@@ -5,7 +5,7 @@ So all of them use this network, and what one gains over another is due to the m
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,8 @@ from .samples import Samples
 
 Tokens = dict[Modality, Tensor]
 
-LEAST_SCALE = 1e-2
+HEADS: Final = 2
+LEAST_SCALE: Final = 1e-2
 """Smallest spread of a feature that is still scaled to one."""
 
 
@@ -68,6 +69,7 @@ class Backbone(nn.Module):
                 bins=bins,
                 width=config.width,
                 layers=config.layers,
+                heads=HEADS,
                 dropout=config.dropout,
                 classes=config.classes,
             )

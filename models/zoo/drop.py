@@ -8,6 +8,8 @@ training; it is the teacher, the upper bound and the frozen classifier of the pl
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,7 +22,10 @@ from ..features import Float32, Modality
 from .backbone import Backbone, Tokens, read, tensors_of
 from .fitting import Chosen, Plan, fit_epochs, hide
 from .interface import FitConfig
-from .samples import UNLABELLED, Samples
+from .samples import UNLABELLED, Ints, Samples
+
+SOFTENING: Final = 2.0
+WEIGHTS: Final = (0.2, 0.7)
 
 
 def single_views(batch: Samples) -> list[Samples]:
@@ -110,7 +115,7 @@ class Drop:
             self.backbone, self._rows(train), loss_of, lambda: mean_loss(self.backbone, views), plan
         )
 
-    def _rows(self, train: Samples) -> np.ndarray[tuple[int], np.dtype[np.integer]]:
+    def _rows(self, train: Samples) -> Ints:
         return train.labelled
 
     def _loss(self, logits: Tensor, labels: Tensor, rows: Tensor) -> Tensor:
@@ -123,28 +128,96 @@ class Whole(Drop):
     hides = False
 
 
-class DropKD(Drop):
-    """Modality-dropout fusion that also learns what a teacher says of the whole sample.
+@dataclass(frozen=True, slots=True, eq=False)
+class Taught:
+    """What models of complete data say of every training sample.
 
-    Args:
-        teacher: fitted; any model that reads complete samples.
-        weight: of the teacher's part of the loss, [0, 1].
+    Attributes:
+        target: (N, C) probabilities, softened by the temperature.
+        weight: of that part of a loss, [0, 1]; the label has the rest.
         temperature: that softens both sides, > 0.
     """
 
-    def __init__(self, teacher: Drop, weight: float = 0.7, temperature: float = 2.0) -> None:
-        super().__init__()
-        self._teacher = teacher
-        self._weight = weight
-        self._temperature = temperature
-        self._target = torch.zeros(0)
+    target: Tensor
+    weight: float = 0.7
+    temperature: float = SOFTENING
 
-    def _rows(self, train: Samples) -> np.ndarray[tuple[int], np.dtype[np.integer]]:
-        softened = read(self._teacher.backbone, train) / self._temperature
-        self._target = torch.from_numpy(softmax(softened, axis=1))
+
+def teach(train: Samples, whole: Drop) -> Taught:
+    """Ask a model of complete data about the training samples.
+
+    Args:
+        train: complete; labels are not used.
+        whole: fitted.
+    """
+    softened = softmax(read(whole.backbone, train) / SOFTENING, axis=1)
+    return Taught(torch.from_numpy(softened), temperature=SOFTENING)
+
+
+class DropKD(Drop):
+    """Modality-dropout fusion that also learns what models of complete data say of each sample.
+
+    It is trained with a small and with a large weight of their part, and the one with the lower
+    loss on validation is kept: with all labels there is less to learn from them than with few.
+
+    Args:
+        taught: what they say; None asks them in `fit`.
+        weights: to choose from.
+    """
+
+    def __init__(self, taught: Taught | None = None, weights: tuple[float, ...] = WEIGHTS) -> None:
+        super().__init__()
+        self._taught = taught
+        self._weights = weights
+
+    @property
+    def taught(self) -> Taught:
+        """What was learned from, with the weight that was chosen.
+
+        Raises:
+            ModelError: `fit` was not called.
+        """
+        if self._taught is None:
+            raise ModelError("DropKD is not fitted yet")
+        return self._taught
+
+    def fit(self, train: Samples, valid: Samples, config: FitConfig) -> None:
+        """See `Recogniser.fit`."""
+        if self._taught is None:
+            whole = Whole()
+            whole.fit(train, valid, config)
+            self._taught = teach(train, whole)
+        best: tuple[Chosen, Backbone, Taught] | None = None
+        for weight in self._weights:
+            self._taught = replace(self._taught, weight=weight)
+            super().fit(train, valid, config)
+            if best is None or self.chosen.loss < best[0].loss:
+                best = self.chosen, self.backbone, self._taught
+        if best is None:
+            raise ModelError("DropKD has no weights to choose from")
+        self.chosen, self._backbone, self._taught = best
+
+    def _rows(self, train: Samples) -> Ints:
         return np.arange(len(train))
 
     def _loss(self, logits: Tensor, labels: Tensor, rows: Tensor) -> Tensor:
-        own = label_loss(logits, labels, self.config.smoothing)
-        taught = towards(logits, self._target[rows], self._temperature)
-        return (1.0 - self._weight) * own + self._weight * taught
+        return taught_loss(logits, labels, rows, (self._taught, self.config.smoothing))
+
+
+def taught_loss(
+    logits: Tensor, labels: Tensor, rows: Tensor, aims: tuple[Taught | None, float]
+) -> Tensor:
+    """Loss of the labels, of what was taught, or of both.
+
+    Args:
+        logits: (B, C).
+        labels: (B,), `UNLABELLED` where unknown.
+        rows: (B,) training rows of the batch.
+        aims: what was taught, or None, and the smoothing of the labels.
+    """
+    taught, smoothing = aims
+    own = label_loss(logits, labels, smoothing)
+    if taught is None:
+        return own
+    rest = towards(logits, taught.target[rows], taught.temperature)
+    return (1.0 - taught.weight) * own + taught.weight * rest

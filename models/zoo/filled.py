@@ -7,7 +7,6 @@ further epochs without any filling: the control for the tuning itself.
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,28 +17,13 @@ from ..fusion import Fusion
 from ..recovery.averaging import Sampled, read_samples
 from ..recovery.condition import Condition
 from .backbone import encode, tensors_of
-from .drop import Drop, label_loss, single_views, towards
+from .drop import Drop, Taught, single_views, taught_loss
 from .fillers import Bank, Filler, condition_of, everything
 from .fitting import Chosen, Plan, fit_epochs, hide
 from .interface import FitConfig
 from .samples import Samples
 
 LEAST = 1e-6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Taught:
-    """What else than labels a fusion is tuned towards.
-
-    Attributes:
-        target: (N, C) softened probabilities for every training row.
-        weight: of that part, [0, 1].
-        temperature: at which they were softened.
-    """
-
-    target: Tensor
-    weight: float = 0.7
-    temperature: float = 2.0
 
 
 class Filled:
@@ -54,7 +38,7 @@ class Filled:
     """
 
     train_samples = 4
-    valid_samples = 8
+    valid_samples = 4
 
     def __init__(
         self,
@@ -143,11 +127,7 @@ class Filled:
         return read_samples(self.fusion, filled, condition).probabilities.clamp(min=LEAST).log()
 
     def _loss(self, logits: Tensor, labels: Tensor, rows: Tensor) -> Tensor:
-        own = label_loss(logits, labels, self.config.smoothing)
-        if self._taught is None:
-            return own
-        taught = towards(logits, self._taught.target[rows], self._taught.temperature)
-        return (1.0 - self._taught.weight) * own + self._taught.weight * taught
+        return taught_loss(logits, labels, rows, (self._taught, self.config.smoothing))
 
 
 class Nothing:

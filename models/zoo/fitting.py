@@ -83,8 +83,13 @@ def fit_epochs(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, plan.rate, total_steps=steps + 1, pct_start=0.2
     )
-    net.eval()
-    best, chosen = copy.deepcopy(net.state_dict()), Chosen(0, valid_loss())
+
+    def judged() -> float:
+        net.eval()
+        with torch.no_grad():
+            return valid_loss()
+
+    best, chosen = copy.deepcopy(net.state_dict()), Chosen(0, judged())
     for epoch in range(1, plan.epochs + 1):
         net.train()
         for part in batches(rows, plan.batch, rng):
@@ -93,8 +98,7 @@ def fit_epochs(
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             schedule.step()
-        net.eval()
-        loss = valid_loss()
+        loss = judged()
         if loss < chosen.loss or not math.isfinite(chosen.loss):
             best, chosen = copy.deepcopy(net.state_dict()), Chosen(epoch, loss)
     if not math.isfinite(chosen.loss):

@@ -39,6 +39,7 @@ class FlowPlan:
     Attributes:
         teacher_epochs: passes over the training rows.
         student_epochs: the same for the student.
+        batch: rows per step.
         rate: peak learning rate of both.
         layers: decoder blocks.
         drop_condition: chance that a training window's condition is hidden; > 0 for guidance.
@@ -46,8 +47,9 @@ class FlowPlan:
         adversarial: further terms of the student, off by default.
     """
 
-    teacher_epochs: int = 40
-    student_epochs: int = 10
+    teacher_epochs: int = 30
+    student_epochs: int = 8
+    batch: int = 64
     rate: float = 2e-3
     layers: int = 1
     drop_condition: float = 0.0
@@ -60,14 +62,20 @@ class FlowFiller:
 
     Args:
         solver: steps and guidance.
+        spread: of the noise that samples start from; below 1 they lie nearer to their mean.
         net: trained network; `fit` leaves it alone when given.
         plan: how it is trained otherwise.
     """
 
     def __init__(
-        self, solver: Solver, net: RecoveryNet | None = None, plan: FlowPlan | None = None
+        self,
+        solver: Solver,
+        net: RecoveryNet | None = None,
+        plan: FlowPlan | None = None,
+        spread: float = 1.0,
     ) -> None:
         self._solver = solver
+        self._spread = spread
         self._net = net
         self._plan = plan or FlowPlan()
 
@@ -91,7 +99,7 @@ class FlowFiller:
     def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
         generator = torch.Generator().manual_seed(seed)
-        noise = draw_noise(self.net.config, condition.batch, samples, generator)
+        noise = draw_noise(self.net.config, condition.batch, samples, generator) * self._spread
         filled: Mapping[Modality, Tensor] = recover(self.net, condition, noise, self._solver)
         return filled
 
@@ -139,7 +147,7 @@ def fit_teacher(train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan) -> 
     def loss(condition: Condition, truth: Tokens, generator: torch.Generator) -> Tensor:
         return flow_loss(net, condition, truth, settings, generator)
 
-    steps = Plan(plan.teacher_epochs, config.batch, plan.rate, config.weight_decay, config.seed)
+    steps = Plan(plan.teacher_epochs, plan.batch, plan.rate, config.weight_decay, config.seed)
     fit_net(net, (train, valid), loss, steps)
     return net
 
@@ -168,7 +176,7 @@ def fit_student(
         made = distill(student, teacher, fusion, condition, plan.distill, generator)
         return made.losses["total"] + extra.loss(made, truth, student.training)
 
-    steps = Plan(plan.student_epochs, config.batch, plan.rate, config.weight_decay, config.seed)
+    steps = Plan(plan.student_epochs, plan.batch, plan.rate, config.weight_decay, config.seed)
     fit_net(student, banks, loss, steps)
     return student
 
@@ -207,6 +215,6 @@ def fit_meanflow(train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan) ->
     def loss(condition: Condition, truth: Tokens, generator: torch.Generator) -> Tensor:
         return meanflow_loss(net, condition, truth, settings, generator)
 
-    steps = Plan(plan.teacher_epochs, config.batch, plan.rate, config.weight_decay, config.seed)
+    steps = Plan(plan.teacher_epochs, plan.batch, plan.rate, config.weight_decay, config.seed)
     fit_net(net, (train, valid), loss, steps)
     return net

@@ -44,7 +44,7 @@ class FitConfig:
     dropout: float = 0.3
     input_noise: float = 0.2
     epochs: int = 30
-    tune_epochs: int = 15
+    tune_epochs: int = 8
     batch: int = 128
     rate: float = 4e-3
     tune_rate: float = 2e-3
