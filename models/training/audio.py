@@ -24,7 +24,7 @@ from ..audio_net import AudioNet, AudioNetConfig
 from ..datasets.ravdess import LICENCE, TEST_ACTORS, Clip, Split, find_clips, split_by_actor
 from ..labels import EMOTIONS
 from ..manifest import Manifest
-from .audio_augment import FeatureAugment
+from .audio_augment import FeatureAugment, WaveAugment
 from .audio_corpus import CorpusConfig, Utterance, load_corpus
 from .audio_evaluate import Rule, noisy, score_stream, score_whole, summarise
 from .audio_windows import Batch, WindowConfig, WindowSampler
@@ -39,9 +39,39 @@ NOTES: Final = (
     ),
     "Calm counts as neutral, so neutral has half as many clips again as any other class.",
     "Four test actors only: the interval, which resamples them, is coarse.",
+    (
+        "Before this run the test actors were read in two, UAR .487 and .629 (validation .506), "
+        "so the test figure is not blind; nothing in this recipe was chosen by them."
+    ),
     "Probabilities of the head are not calibrated; the fusion calibrates its own.",
     "The level of a stream is taken out, so how loud someone speaks overall tells it nothing.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A stretch of training that comes before the main one.
+
+    Attributes:
+        epochs: passes over as many streams as there are training clips.
+        rate: highest learning rate of its one-cycle schedule.
+        corpus: waveform variants.
+        augment: feature changes.
+    """
+
+    epochs: int
+    rate: float
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    augment: FeatureAugment = field(default_factory=FeatureAugment)
+
+
+GENTLE: Final = Course(
+    epochs=45,
+    rate=1.5e-3,
+    corpus=CorpusConfig(augment=WaveAugment(damage=0.4, worst=2)),
+    augment=FeatureAugment(babble=0.0, snr_db=(10.0, 35.0)),
+)
+"""Little noise: a network that begins in loud noise learns several times slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +79,7 @@ class AudioConfig:
     """Everything that decides a run.
 
     Attributes:
+        before: courses to run first, in this order.
         valid_actors: held out for whoever builds on the encoder.
         test_actors: never trained on, read once at the end.
         epochs: passes over as many streams as there are training clips.
@@ -70,12 +101,13 @@ class AudioConfig:
         augment: feature changes.
     """
 
+    before: tuple[Course, ...] = (GENTLE, Course(epochs=8, rate=7e-4))
     valid_actors: tuple[int, ...] = (15, 16)
     test_actors: tuple[int, ...] = TEST_ACTORS
-    epochs: int = 20
+    epochs: int = 14
     batch: int = 24
     per_stream: int = 4
-    rate: float = 1.5e-3
+    rate: float = 1.2e-3
     decay: float = 0.05
     smoothing: float = 0.05
     mixup: float = 0.0
@@ -162,15 +194,24 @@ def fit(
     config: AudioConfig,
     progress: Callable[[str], None],
     teachers: Sequence[AudioNet] = (),
+    start: AudioNet | None = None,
 ) -> AudioNet:
     """Train one model and return its averaged weights, in eval mode.
 
     In float32: bfloat16 is several times slower on CPUs without instructions for it.
+
+    Args:
+        train: clips with their variants.
+        config: of the run.
+        progress: told after every epoch.
+        teachers: in eval mode; see `loss_of`.
+        start: a model of the same shape to go on from, or None to begin anew.
     """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed + 1)
-    model = AudioNet(config.net)
-    fit_scale(model, train)
+    model = AudioNet(config.net) if start is None else copy.deepcopy(start)
+    if start is None:
+        fit_scale(model, train)
     average = WeightAverage(model, config.average)
     sampler = WindowSampler(train, config.windows, config.augment, config.seed)
     steps = max(1, len(train) // config.batch)
@@ -194,16 +235,46 @@ def fit(
     return average.model.eval()
 
 
-def fit_taught(
-    train: Sequence[Utterance], config: AudioConfig, progress: Callable[[str], None]
+def fit_courses(
+    clips: Sequence[Clip],
+    config: AudioConfig,
+    cache: Path | None,
+    progress: Callable[[str], None],
 ) -> AudioNet:
-    """Train the teachers, if there are to be any, and then the model that learns from them."""
-    plain = replace(config, teachers=0)
+    """Run all courses of a recipe, each from the weights that the one before left.
+
+    Args:
+        clips: to train on.
+        config: of the run; course k is seeded by its seed + k.
+        cache: folder for features, or None to compute them anew.
+        progress: told what happens.
+    """
+    main = Course(config.epochs, config.rate, config.corpus, config.augment)
+    model: AudioNet | None = None
+    for number, course in enumerate((*config.before, main)):
+        stage = replace(
+            config,
+            epochs=course.epochs,
+            rate=course.rate,
+            augment=course.augment,
+            seed=config.seed + number,
+        )
+        corpus = load_corpus(clips, course.corpus, cache, progress)
+        teachers = _teachers(corpus, stage, progress) if course is main else []
+        model = fit(corpus, stage, progress, teachers, model)
+    assert model is not None
+    return model
+
+
+def _teachers(
+    corpus: Sequence[Utterance], config: AudioConfig, progress: Callable[[str], None]
+) -> list[AudioNet]:
+    """Models of the same shape that only differ by their seeds."""
     teachers = []
     for number in range(1, config.teachers + 1):
         progress(f"teacher {number} of {config.teachers}")
-        teachers.append(fit(train, replace(plain, seed=config.seed + 100 * number), progress))
-    return fit(train, config, progress, teachers)
+        teachers.append(fit(corpus, replace(config, seed=config.seed + 100 * number), progress))
+    return teachers
 
 
 def train(
@@ -229,8 +300,18 @@ def train(
         DatasetError: the data are missing or not as expected.
     """
     split = split_by_actor(find_clips(root), config.valid_actors, config.test_actors)
-    corpus = load_corpus(split.train, config.corpus, cache, progress)
-    model = fit_taught(corpus, config, progress)
+    model = fit_courses(split.train, config, cache, progress)
+    return finish(model, split, out, config, progress)
+
+
+def finish(
+    model: AudioNet,
+    split: Split,
+    out: Path,
+    config: AudioConfig,
+    progress: Callable[[str], None],
+) -> Manifest:
+    """Store a trained model and measure what was stored; see `train`."""
     checkpoint.save(out, model.state_dict(), _manifest(config, split, {}))
     figures = measure(StreamingAudioEncoder.load(out), model, split, config)
     written = checkpoint.save(out, model.state_dict(), _manifest(config, split, figures))

@@ -17,11 +17,9 @@ import numpy as np
 from ..audio_net import AudioNetConfig
 from ..datasets.ravdess import TEST_ACTORS, Clip, Split, find_clips, folds
 from ..metrics import bootstrap_interval, unweighted_average_recall
-from .audio import AudioConfig, fit_taught
+from .audio import GENTLE, AudioConfig, Course, fit_courses
 from .audio_augment import FeatureAugment
-from .audio_corpus import load_corpus
 from .audio_evaluate import ROUNDS, noisy, score_whole
-from .audio_windows import WindowConfig
 
 CHOOSING: Final = "choose"
 REPORTING: Final = "report"
@@ -44,7 +42,8 @@ class Approach:
 
 def approaches() -> dict[str, Approach]:
     """All recipes that are compared, by name; the shipped one is `AudioConfig()` itself."""
-    plain = AudioConfig(mixup=0.0, teachers=0)
+    shipped = AudioConfig()
+    plain = AudioConfig(before=(), rate=1.5e-3)
     small = AudioNetConfig(stem=(8, 16, 32), width=96, dilations=(1, 2, 4))
     strong = FeatureAugment(voice_bands=2.0, tone_db=2.0, noise=0.3, babble=0.15, bands=9, hops=22)
     return {
@@ -60,17 +59,15 @@ def approaches() -> dict[str, Approach]:
             "a quarter of the channels dropped and more label smoothing",
             replace(plain, net=AudioNetConfig(dropout=0.25), smoothing=0.1),
         ),
-        "whole": Approach(
-            "windows that hold nearly all of the speech",
-            replace(plain, windows=WindowConfig(least_speech=0.9)),
-        ),
         "taught": Approach(
             "learns from the mean of two teachers trained with other seeds",
             replace(plain, teachers=2),
         ),
-        "taught-mixup": Approach(
-            "two teachers and mixed tokens", replace(plain, teachers=2, mixup=0.3)
+        "courses-short": Approach(
+            "the shipped recipe with a third of its epochs: little noise first, then all of it",
+            replace(shipped, before=(replace(GENTLE, epochs=15), Course(3, 7e-4)), epochs=7),
         ),
+        "courses": Approach("the shipped recipe: little noise first, then all of it", shipped),
     }
 
 
@@ -90,8 +87,7 @@ def run_fold(
     """Train on a fold's speakers and judge the others, clean and in noise; JSON values."""
     config = approach.config
     begun_s = time.process_time()
-    corpus = load_corpus(split.train, config.corpus, cache, progress)
-    model = fit_taught(corpus, config, progress)
+    model = fit_courses(split.train, config, cache, progress)
     taken_s = time.process_time() - begun_s
     grid = config.windows.grid
     clean = score_whole(model, split.test, config.rule, grid)

@@ -10,12 +10,21 @@ from tacit.models.audio_encoder import StreamingAudioEncoder
 from tacit.models.audio_net import AudioNet, AudioNetConfig
 from tacit.models.checkpoint import read_manifest
 from tacit.models.datasets.ravdess import find_clips, split_by_actor
-from tacit.models.training.audio import AudioConfig, fit, fit_scale, fit_taught, loss_of, train
+from tacit.models.training.audio import (
+    AudioConfig,
+    Course,
+    fit,
+    fit_courses,
+    fit_scale,
+    loss_of,
+    train,
+)
 from tacit.models.training.audio_augment import FeatureAugment, WaveAugment
 from tacit.models.training.audio_corpus import CorpusConfig, load_corpus
 from tacit.models.training.audio_windows import WindowSampler
 
 TINY = AudioConfig(
+    before=(),
     valid_actors=(3, 4),
     test_actors=(5, 6),
     epochs=16,
@@ -103,12 +112,25 @@ def test_a_pupil_follows_its_teachers(root: Path) -> None:
 
 def test_teachers_are_trained_first_and_change_the_pupil(root: Path) -> None:
     config = replace(TINY, epochs=1)
-    corpus = load_corpus(find_clips(root)[:14], config.corpus, None, quiet)
+    clips = find_clips(root)[:14]
     said: list[str] = []
-    taught = fit_taught(corpus, replace(config, teachers=2), said.append).state_dict()
-    plain = fit_taught(corpus, config, quiet).state_dict()
+    taught = fit_courses(clips, replace(config, teachers=2), None, said.append).state_dict()
+    plain = fit_courses(clips, config, None, quiet).state_dict()
     assert [s for s in said if s.startswith("teacher")] == ["teacher 1 of 2", "teacher 2 of 2"]
     assert not all(torch.equal(taught[name], plain[name]) for name in plain)
+
+
+def test_a_course_goes_on_from_the_one_before(root: Path) -> None:
+    clips = find_clips(root)[:14]
+    config = replace(TINY, epochs=1, rate=1e-9)  # so slow that nothing but the start is left
+    first = Course(6, 1e-2, TINY.corpus, TINY.augment)
+    said: list[str] = []
+    before = fit_courses(clips, replace(TINY, epochs=6), None, quiet).state_dict()
+    after = fit_courses(clips, replace(config, before=(first,)), None, said.append).state_dict()
+    assert [s.split(":")[0] for s in said] == [f"epoch {k}" for k in (1, 2, 3, 4, 5, 6, 1)]
+    for name, value in before.items():
+        if "norm" not in name:
+            torch.testing.assert_close(after[name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_fitted_scale_makes_unit_spread(root: Path) -> None:
