@@ -119,11 +119,12 @@ class Recognizer:
         self.nonfinite_tokens: dict[Modality, int] = dict.fromkeys(MODALITIES, 0)
 
     @classmethod
-    def load(cls, folder: Path = SHIPPED) -> Self:
+    def load(cls, folder: Path = SHIPPED, *, recover: bool = True) -> Self:
         """Load the fusion and check that the encoders beside it are those it was trained on.
 
         Args:
             folder: holds `fusion` and, each optional, `recovery`, `audio`, `face` and `text`.
+            recover: whether to load the recovery that is there.
 
         Raises:
             ModelError: weights missing, damaged, or made for another encoder than the one there.
@@ -141,7 +142,7 @@ class Recognizer:
         fusion = Fusion(config)
         restore(fusion, tensors, folder / KIND)
         parts, recovery = {**installed, KIND: manifest.sha256}, None
-        if (folder / RECOVERY / "manifest.json").exists():
+        if recover and (folder / RECOVERY / "manifest.json").exists():
             recovery = Recovery.load(folder / RECOVERY, manifest.sha256)
             parts[RECOVERY] = recovery.sha256
         return cls(fusion, calibration, combined_hash(parts), recovery)
@@ -209,6 +210,14 @@ class Recognizer:
             },
             recovery=None if reading is None else reading.note,
         )
+
+    def warm_up(self) -> None:
+        """Read made-up windows, so that the first real one is not slower than the others."""
+        config = self.config
+        for present, lost in ((MODALITIES, ()), (("audio", "text"), ("face",))):
+            values = {m: np.zeros((config.bins, config.dims[m]), np.float32) for m in MODALITIES}
+            mask = {m: np.full(config.bins, m in present) for m in MODALITIES}
+            self.predict(FeatureWindow("", 0, 1, values, mask, {}, frozenset(lost)))
 
     def predict_batch(
         self,

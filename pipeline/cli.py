@@ -17,7 +17,7 @@ from .baseline import ProfileError
 from .batch.inputs import BatchError
 from .commands.annotations import annotations_app
 from .commands.batch import batch_command
-from .commands.bench import bench_replay_command
+from .commands.bench import bench_recover_command, bench_replay_command
 from .commands.bench_live import bench_live_command
 from .commands.calibrate import calibrate_command
 from .commands.devices import devices_command
@@ -31,7 +31,7 @@ from .commands.report import report_command
 from .commands.serve import serve_command
 from .commands.train import train_command
 from .config import ConfigError, load_settings
-from .doctor import CHECKPOINTS, examine, summary
+from .doctor import checkpoints, examine, summary
 from .export.replacing import ExportError
 from .feeds import StartError
 from .inject import InjectError
@@ -55,6 +55,7 @@ app.add_typer(models_app, name="models")
 bench_app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 bench_app.command("replay")(bench_replay_command)
+bench_app.command("recover")(bench_recover_command)
 bench_app.command("live")(bench_live_command)
 app.command("calibrate")(calibrate_command)
 app.command("replay")(replay_command)
@@ -130,7 +131,7 @@ def models_info(weights: WeightsOption = None, config: ConfigOption = None) -> N
     """Show the checkpoints in use: figures on test data, training data, licence, hash."""
     folder = load_settings(config, {"weights": weights}).weights
     console = Console()
-    for kind in CHECKPOINTS:
+    for kind in checkpoints(folder):
         table = Table(show_header=False, box=None, padding=(0, 2))
         for name, value in summary(kind, folder).items():
             table.add_row(name, value)

@@ -66,6 +66,19 @@ class Face(_Section):
     landmarker: Path | None = None
 
 
+class RecoverySettings(_Section):
+    """Filling in of what failed sensors do not show.
+
+    Attributes:
+        enabled: whether anything is filled in; otherwise what is lost is left out.
+        deadline_ms: in a live session a recovery that takes longer is given up. A replay waits for
+            it, so that its result does not depend on the machine.
+    """
+
+    enabled: bool = True
+    deadline_ms: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
 class Settings(_Section):
     """Everything that a run can be told.
 
@@ -76,6 +89,7 @@ class Settings(_Section):
         windows: see `Windows`.
         face: see `Face`.
         baseline: whether a person is seen against what is usual for them.
+        recovery: see `RecoverySettings`.
     """
 
     weights: Path = SHIPPED
@@ -84,6 +98,7 @@ class Settings(_Section):
     windows: Windows = Windows()
     face: Face = Face()
     baseline: BaselineSettings = BaselineSettings()
+    recovery: RecoverySettings = RecoverySettings()
 
 
 def load_settings(

@@ -29,7 +29,9 @@ PACKAGES: Final = (
     "pyzmq",
     "numpy",
 )
-CHECKPOINTS: Final = ("face", "audio", "text", "fusion")
+REQUIRED: Final = ("face", "audio", "text", "fusion")
+RECOVERY: Final = "recovery"
+"""A folder of weights may do without it: what is lost is then left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _package(name)
     yield _library("portaudio", "libportaudio2", "the microphone")
     yield _library("GL", "libgl1", "OpenCV and MediaPipe")
-    for kind in CHECKPOINTS:
+    for kind in REQUIRED:
         yield _checkpoint(settings.weights, kind)
+    yield _recovery(settings.weights)
     yield _whisper(settings.asr)
     yield _landmarker(settings.face.landmarker)
     yield _accelerator()
@@ -158,6 +161,18 @@ def _output(command: list[str]) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip().splitlines()[-1].strip() if done.stdout.strip() else ""
+
+
+def checkpoints(folder: Path) -> tuple[str, ...]:
+    """Kinds of checkpoint that a folder of weights has, or must have."""
+    has_recovery = (folder / RECOVERY / "manifest.json").exists()
+    return (*REQUIRED, RECOVERY) if has_recovery else REQUIRED
+
+
+def _recovery(folder: Path) -> Finding:
+    if RECOVERY in checkpoints(folder):
+        return _checkpoint(folder, RECOVERY)
+    return Finding(f"model {RECOVERY}", "optional", "not in this folder; what is lost is left out")
 
 
 def summary(kind: str, folder: Path) -> dict[str, str]:

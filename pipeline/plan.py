@@ -14,7 +14,7 @@ from ..stream.endpoints import BusPlace
 from ..stream.mediafile import MediaInfo, probe
 from ..stream.packet import NS_PER_MS
 from .config import ConfigError, Settings
-from .doctor import CHECKPOINTS
+from .doctor import checkpoints
 from .events import ModalityStart
 from .health_rules import HealthState
 from .inject import is_off, parse_injections
@@ -86,7 +86,7 @@ def make_plan(request: ReplayRequest) -> Plan:
     """
     injections = parse_injections(request.inject)
     info = probe(request.media)
-    for kind in CHECKPOINTS:
+    for kind in checkpoints(request.settings.weights):
         read_verified(request.settings.weights / kind, kind)
     disabled: dict[Modality, str] = {}
     if info.audio is None:

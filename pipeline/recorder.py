@@ -15,7 +15,7 @@ from ..stream.limits import MAX_ATTACHMENT_BYTES
 from ..stream.packet import NS_PER_MS, Packet
 from ..stream.recording import EnclosedFile, RecordingWriter
 from ..stream.recording_thread import RecordingThread
-from .doctor import CHECKPOINTS
+from .doctor import checkpoints
 from .events import Event, to_json_line
 from .intake import SessionSetup
 from .predictors import ModelIdentity
@@ -183,7 +183,8 @@ def facts_of_live(
     Raises:
         CheckpointError: weights are missing or damaged.
     """
-    weights = {k: read_manifest(setup.settings.weights / k).sha256 for k in CHECKPOINTS}
+    folder = setup.settings.weights
+    weights = {kind: read_manifest(folder / kind).sha256 for kind in checkpoints(folder)}
     return SessionFacts(
         tacit=importlib.metadata.version("tacit"),
         session_id=setup.session_id,

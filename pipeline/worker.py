@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..stream.wire import Message, message_to_packet, packet_to_message
 from .job import MODALITY_OF_WORKER, OFFERED, PIECES, STAMPS, Go, Job
 
 _NS_PER_S = 1_000_000_000
+_NS_PER_MS = 1_000_000
 EXIT_FAILED = 3
 MOST_AT_ONCE = 16
 """Pieces of live media that a stage takes together when it has fallen behind."""
@@ -133,7 +134,16 @@ def recognize(job: Job) -> None:
             if message is None:
                 continue
             number, window = message_to_window(message)
-            _send(sender, prediction_to_message(number, recognizer.predict(window)))
+            prediction = recognizer.predict(window, expired=_deadline(job))
+            _send(sender, prediction_to_message(number, prediction))
+
+
+def _deadline(job: Job) -> Callable[[], bool]:
+    """Says from now on whether a live window's recovery has taken too long; never in a replay."""
+    if not job.live:
+        return lambda: False
+    latest_ns = time.monotonic_ns() + job.settings.recovery.deadline_ms * _NS_PER_MS
+    return lambda: time.monotonic_ns() > latest_ns
 
 
 def _sender(name: str, job: Job) -> BusSender:

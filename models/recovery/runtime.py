@@ -119,6 +119,7 @@ class Recovery:
         self, plan: RecoveryPlan, student: RecoveryNet, gate: Gate, noise: Tensor, sha256: str
     ) -> None:
         self.plan = plan
+        self.solver = Solver(plan.steps, student=True)
         self.student = student.eval()
         self.gate = gate.eval()
         self.noise = noise
@@ -151,6 +152,12 @@ class Recovery:
             raise CheckpointError(f"{folder}: has no noise of shape {shape}")
         return cls(plan, student, gate, noise, manifest.sha256)
 
+    def taught(self, teacher: RecoveryNet, steps: int) -> "Recovery":
+        """The same with the student's teacher in many steps, for comparison."""
+        other = Recovery(self.plan, teacher, self.gate, self.noise, self.sha256)
+        other.solver = Solver(steps)
+        return other
+
     @torch.inference_mode()
     def read(self, fusion: Fusion, known: Known, drop: Float32, expired: Expired) -> Reading:
         """Recover, read and mix.
@@ -163,8 +170,7 @@ class Recovery:
         """
         setting = self.plan.gaps[gap_name(known.measured, known.lost)]
         condition = self.condition(fusion, known)
-        solver = Solver(self.plan.steps, student=True)
-        samples = recover(self.student, condition, self.noise.unsqueeze(0), solver)
+        samples = recover(self.student, condition, self.noise.unsqueeze(0), self.solver)
         if expired():
             return self._given_up("deadline")
         sampled = read_samples(fusion, samples, condition, setting.samples)
@@ -176,7 +182,7 @@ class Recovery:
         share = self.share(setting, condition, sampled, drop)
         mixed = share * np.asarray(sampled.probabilities[0].numpy()) + (1.0 - share) * drop
         spread = {m: float(sampled.spread[m][0]) for m in known.lost}
-        note = RecoveryNote(self.plan.steps, self.plan.samples, share, spread)
+        note = RecoveryNote(self.solver.steps, len(self.noise), share, spread)
         return Reading(tempered(mixed, setting.mixed), note)
 
     def condition(self, fusion: Fusion, known: Known) -> Condition:
@@ -240,8 +246,20 @@ class Recovery:
         return None
 
     def _given_up(self, flag: RecoveryFlag) -> Reading:
-        note = RecoveryNote(self.plan.steps, self.plan.samples, 0.0, {}, flag)
+        note = RecoveryNote(self.solver.steps, len(self.noise), 0.0, {}, flag)
         return Reading(None, note)
+
+
+def load_teacher(folder: Path) -> RecoveryNet:
+    """The teacher of a recovery checkpoint.
+
+    Raises:
+        CheckpointError: missing or damaged.
+    """
+    tensors, manifest = load(folder, KIND)
+    teacher = RecoveryNet(read_plan(manifest, folder).network)
+    restore(teacher, part_of(tensors, TEACHER), folder)
+    return teacher
 
 
 def tempered(probabilities: Float32, temperature: float) -> Float32:

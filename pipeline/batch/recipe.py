@@ -11,7 +11,7 @@ from ...models.errors import ModelError
 from ...models.manifest import combined_hash, read_verified
 from ...models.whisper_weights import resolve_whisper
 from ..config import Settings
-from ..doctor import CHECKPOINTS
+from ..doctor import checkpoints
 from ..inject import parse_injections
 from ..plan import OPTIONAL_ASR, window_config
 from .inputs import BatchError, BatchInput, sha256_of
@@ -73,7 +73,9 @@ def make_recipe(settings: Settings, inject: str = "") -> Recipe:
     """
     parse_injections(inject)
     window_config(settings)
-    hashes = {k: read_verified(settings.weights / k, k)[1].sha256 for k in CHECKPOINTS}
+    hashes = {
+        k: read_verified(settings.weights / k, k)[1].sha256 for k in checkpoints(settings.weights)
+    }
     whisper = resolve_whisper(settings.asr)
     if whisper.path is None and settings.asr not in OPTIONAL_ASR:
         raise ModelError(whisper.reason)

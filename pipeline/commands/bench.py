@@ -1,4 +1,4 @@
-"""`tacit bench replay`."""
+"""`tacit bench replay` and `tacit bench recover`."""
 
 import json
 from importlib import resources
@@ -9,6 +9,7 @@ import typer
 
 from ..bench import bench_replay
 from ..bench_recording import as_markdown, bench_recording
+from ..bench_recover import as_text, bench_recover
 from ..config import load_settings
 from .options import AsrOption, ConfigOption, WeightsOption
 
@@ -41,3 +42,14 @@ def bench_replay_command(
         if minutes:
             report["session"] = bench_recording(file or sample, settings, minutes)
     typer.echo(json.dumps(report, indent=2) if as_json else as_markdown(report))
+
+
+def bench_recover_command(
+    repeats: Annotated[int, typer.Option(min=10, max=10_000, help="Readings per gap.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    weights: WeightsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Time to recover what is lost in one window and to read it, beside the 50-step teacher."""
+    report = bench_recover(load_settings(config, {"weights": weights}), repeats)
+    typer.echo(json.dumps(report, indent=2) if as_json else as_text(report))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...models.errors import ModelError
 from ...models.manifest import Manifest, combined_hash, read_manifest
-from ..doctor import CHECKPOINTS
+from ..doctor import checkpoints
 from ..events import ModelRef
 
 TEST = "test."
@@ -48,7 +48,7 @@ def cards_of(model: ModelRef | None, weights: Path) -> list[Card]:
     """
     if model is None:
         return []
-    found = [m for m in (_read(weights, kind) for kind in CHECKPOINTS) if m is not None]
+    found = [m for m in (_read(weights, kind) for kind in checkpoints(weights)) if m is not None]
     if combined_hash({m.kind: m.sha256 for m in found}) != model.sha256:
         return []
     return [_card(manifest) for manifest in found]

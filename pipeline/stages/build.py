@@ -53,4 +53,6 @@ def build_recognizer(settings: Settings) -> "Recognizer":
     from ...models.recognizer import Recognizer
 
     torch.set_num_threads(settings.threads)
-    return Recognizer.load(settings.weights)
+    recognizer = Recognizer.load(settings.weights, recover=settings.recovery.enabled)
+    recognizer.warm_up()
+    return recognizer
