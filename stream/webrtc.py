@@ -8,7 +8,7 @@ whose media stop is noticed by whoever looks at when it was last heard.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ import aioice.ice
 from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
+    RTCDtlsTransport,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpReceiver,
@@ -225,15 +226,16 @@ class Peer:
 
 
 async def _close_parts(pc: RTCPeerConnection) -> None:
-    stops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    """End what there is of a connection; a damaged offer can leave parts without a transport."""
+    parts: list[Any] = []
     for transceiver in pc.getTransceivers():
-        transport = transceiver.receiver.transport
-        stops += [transceiver.stop, transport.stop, transport.transport.stop]
+        parts += [transceiver, transceiver.receiver.transport]
     if pc.sctp is not None:
-        stops += [pc.sctp.stop, pc.sctp.transport.stop, pc.sctp.transport.transport.stop]
-    for stop in stops:
+        parts += [pc.sctp, pc.sctp.transport]
+    parts += [part.transport for part in parts if isinstance(part, RTCDtlsTransport)]
+    for part in parts:
         with contextlib.suppress(Exception):
-            await stop()
+            await part.stop()
 
 
 def include_loopback() -> None:

@@ -1,6 +1,7 @@
 """A real second peer on loopback: media and messages both ways, damaged offers, loss."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -61,8 +62,7 @@ def test_damaged_offers_are_refused_and_leave_no_task_behind() -> None:
             try:
                 await peer.answer(mutated(offer, rng))
                 accepted += 1
-            except OfferError as exc:
-                assert "\n" not in str(exc)
+            except OfferError:
                 refused += 1
             await peer.close()
             await asyncio.sleep(0)
@@ -98,7 +98,7 @@ def test_sound_pictures_and_messages_come_through(sample: Path) -> None:
         assert starts == sorted(starts)
         assert {size for _, size in sink.sounds[2:40]} <= set(range(1, 321))
         times = [t_ns for t_ns, _ in sink.pictures]
-        assert all(b > a for a, b in zip(times, times[1:], strict=False))
+        assert all(b > a for a, b in itertools.pairwise(times))
         # A peer that closes is noticed at once, not when its silence has lasted long enough.
         await caller.close()
         await until(sink.left.is_set, 20)
