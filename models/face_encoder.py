@@ -15,6 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .checkpoint import SHIPPED, load, restore
 from .errors import CheckpointError
 from .face_crop import GEOMETRY, Grey, align, crop_transform, geometry
+from .face_graph import FaceSession
 from .face_mesh import FaceMesh, Float32, Image
 from .face_net import Block, FaceNet, FaceNetConfig, normalise
 from .labels import EMOTIONS
@@ -89,7 +90,7 @@ class FaceEncoder:
 
     def __init__(self, net: FaceNet, config: FaceEncoderConfig) -> None:
         self.config = config
-        self._net = _folded(net.eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._session = FaceSession(folded(net.eval()))
 
     @classmethod
     def load(cls, folder: Path = SHIPPED / KIND) -> Self:
@@ -129,10 +130,7 @@ class FaceEncoder:
 
     def forward(self, crops: Grey) -> tuple[Float32, Float32]:
         """As `encode`, with the net's own logits (B, 7) in place of probabilities."""
-        with torch.inference_mode():
-            x = normalise(torch.from_numpy(crops)).contiguous(memory_format=torch.channels_last)
-            embedding, logits = self._net(x)
-            return embedding.numpy(), logits.numpy()
+        return self._session.run(normalise(torch.from_numpy(crops)).numpy())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,7 +232,7 @@ def sharpness(crop: Grey) -> float:
     return float(cv2.Laplacian(pixels, cv2.CV_32F).var() / (pixels.var() + 1.0))
 
 
-def _folded(net: FaceNet) -> FaceNet:
+def folded(net: FaceNet) -> FaceNet:
     """`net` with each batch normalisation folded into the convolution before it."""
     net.stem, net.stem_norm = _fold(net.stem, net.stem_norm)
     for block in net.blocks:

@@ -60,7 +60,8 @@ NOTES: Final = (
         "Epoch, prior strengths and temperature were chosen on the validation part; the test part "
         "is read once in a run, at its end. The accurate point takes the prior strength with the "
         "highest validation accuracy, the balanced one that with the highest UAR within 1.5 points "
-        "of it; the live system reads at the balanced one, test.accuracy and test.uar too."
+        "of it; the live system reads at the balanced one, test.accuracy and test.uar too. Faces "
+        "that the mesh does not find are cropped where faces usually lie for validation figures."
     ),
 )
 
@@ -110,10 +111,19 @@ def train(root: Path, out: Path, config: FaceTrainingConfig, progress: Progress)
             lessons = lessons_of(corpus, placement, teacher, fitting.course.teacher)
             run_course(fitting, lessons, valid, place, progress)
         best = place
+    return finish(corpus, out, config)
+
+
+def finish(corpus: FerPlus, out: Path, config: FaceTrainingConfig) -> Manifest:
+    """Read the test part and write its figures into the checkpoint in `out`."""
     manifest = read_manifest(out)
-    figures = test_figures(corpus, out)
-    metrics = {**manifest.metrics, **figures}
-    return save(out, load(out, KIND)[0], replace(manifest, metrics=metrics))
+    metrics = {**manifest.metrics, **test_figures(corpus, out)}
+    metrics.pop("valid.quality", None)
+    notes = list(manifest.notes)
+    if config.start is not None:
+        first = read_manifest(config.start).sha256[:12]
+        notes.append(f"The run went on from weights {first}…, which the first course had made.")
+    return save(out, load(out, KIND)[0], replace(manifest, metrics=metrics, notes=notes))
 
 
 def finished(folder: Path, config: FaceTrainingConfig, index: int) -> bool:

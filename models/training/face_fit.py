@@ -69,7 +69,7 @@ class FaceTrainingConfig:
 
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     jitter: Jitter = field(default_factory=Jitter)
-    courses: tuple[Course, ...] = (Course(), Course(epochs=12, rate=0.03, teacher=0.4))
+    courses: tuple[Course, ...] = (Course(), Course(epochs=6, rate=0.025, teacher=0.4))
     batch: int = 128
     weight_decay: float = 5e-4
     average: float = 0.998
