@@ -17,7 +17,7 @@ from ..audio_encoder import StreamingAudioEncoder
 from ..baseline import Floats
 from ..baseline_store import KIND, StoredBaseline, as_arrays, as_config
 from ..datasets.ravdess import LICENCE, Clip, find_clips, read_audio
-from ..manifest import Manifest, read_manifest
+from ..manifest import SHIPPED, Manifest, read_manifest
 from ..study import baseline as study
 from ..study.baseline_data import CLIP_NS, People, labelled
 
@@ -44,8 +44,8 @@ class BaselineConfig:
         seed: of meetings.
     """
 
-    weights: Path
-    cache: Path
+    weights: Path = SHIPPED
+    cache: Path = Path("runs/cache")
     seed: int = 7
 
 
