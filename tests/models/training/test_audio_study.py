@@ -65,14 +65,20 @@ def test_recipes_differ() -> None:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = approaches()["plain"].config
+    assert plain is not None
     config = replace(
-        approaches()["plain"].config,
+        plain,
         epochs=1,
         batch=14,
         net=AudioNetConfig(stem=(4, 8, 8), width=16, dilations=(1,), dim=8),
         corpus=CorpusConfig(variants=0, augment=WaveAugment(damage=0.0)),
     )
-    monkeypatch.setattr(audio_study, "approaches", lambda: {"tiny": Approach("small", config)})
+    monkeypatch.setattr(
+        audio_study,
+        "approaches",
+        lambda: {"tiny": Approach("small", config), "functionals": Approach("machine", None)},
+    )
 
 
 @pytest.mark.usefixtures("tiny")
@@ -85,9 +91,11 @@ def test_a_fold_is_written_down_and_never_run_again(tmp_path: Path) -> None:
             tone = 0.2 * np.sin(2 * np.pi * 150 * code * t)
             soundfile.write(folder / f"03-01-{code:02d}-01-01-01-{actor:02d}.wav", tone, 16_000)
     log, said = tmp_path / "runs" / "study.jsonl", list[str]()
-    plan = [("tiny", CHOOSING, 1)]
+    plan = [("tiny", CHOOSING, 1), ("functionals", CHOOSING, 1)]
     study(tmp_path, log, plan, None, said.append)
-    (row,) = read_log(log)
+    row, machine = read_log(log)
+    assert machine["labels"] == row["labels"]
+    assert machine["uar"] > 0.9  # tones tell the emotions apart
     assert sorted(set(row["actors"])) == [3, 4]
     assert row["labels"] == [c.label for c in find_clips(tmp_path) if c.actor in (3, 4)]
     assert len(row["predicted"]) == len(row["predicted_noise"]) == 14
@@ -95,7 +103,7 @@ def test_a_fold_is_written_down_and_never_run_again(tmp_path: Path) -> None:
     said.clear()
     study(tmp_path, log, plan, None, said.append)
     assert not said
-    assert len(read_log(log)) == 1
+    assert len(read_log(log)) == 2
 
 
 def test_folds_add_up_to_figures_by_hand() -> None:
