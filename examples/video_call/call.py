@@ -29,6 +29,7 @@ from aiortc.contrib.media import MediaRelay
 from tacit.pipeline import Recognizer
 from tacit.pipeline.config import Settings
 from tacit.pipeline.events import to_json_line
+from tacit.stream.webrtc import check_offer
 
 PAGE = Path(__file__).parent
 MODULES = Path(str(resources.files("tacit.pipeline") / "web" / "static"))
@@ -68,6 +69,7 @@ class Call:
 
     async def join(self, name: str, offer: str) -> str:
         """Let somebody in; gives the answer to their offer."""
+        check_offer(offer)
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         guest = self.guests[name] = Guest(name, peer)
         peer.on("track", lambda track: self.welcome(guest, track))

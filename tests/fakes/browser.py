@@ -13,7 +13,7 @@ import pytest
 
 STATIC = Path(__file__).resolve().parents[2] / "pipeline" / "web" / "static"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 SWITCHES = (
     "--no-sandbox",
     "--disable-gpu",
@@ -27,19 +27,36 @@ SWITCHES = (
 
 
 @contextlib.contextmanager
-def chromium(switches: Sequence[str] = ()) -> Iterator[Any]:
-    """A browser; the test is skipped where there is none."""
+def driver() -> Iterator[Any]:
+    """What browsers are started with; only one at a time goes. Skips where there is no Chromium."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install)")
     if CHROMIUM is None:
         pytest.skip("needs Chromium (apt-get install chromium)")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*SWITCHES, *switches], timeout=PATIENCE_MS
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+        yield playwright
+
+
+@contextlib.contextmanager
+def chromium(playwright: Any, switches: Sequence[str] = ()) -> Iterator[Any]:
+    """A browser."""
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=[*SWITCHES, *switches], timeout=PATIENCE_MS
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def fake_devices(picture: Path, sound: Path) -> list[str]:
+    """Switches for a camera and a microphone that play files and need no permission."""
+    return [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={picture}",
+        f"--use-file-for-fake-audio-capture={sound}",
+        "--allow-loopback-in-peer-connection",
+    ]
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.browser import Visit, chromium, static_server
+from tests.fakes.browser import Visit, chromium, driver, static_server
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
+def playwright() -> Iterator[Any]:
+    with driver() as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Any) -> Iterator[Any]:
+    with chromium(playwright) as found:
         yield found
 
 

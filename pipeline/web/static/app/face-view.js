@@ -35,9 +35,10 @@ export class FaceView extends HTMLElement {
     await this.#video.play();
   }
 
-  /** Show a file that the server reads at the same time; nothing of it is heard. */
-  async showFile(url) {
+  /** Show a file that the server reads at the same time, over and over if it does so; nothing of it is heard. */
+  async showFile(url, loop) {
     this.classList.remove("mirrored");
+    this.#video.loop = loop;
     this.#video.srcObject = null;
     this.#video.src = url;
     this.#video.load();

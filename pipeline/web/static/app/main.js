@@ -58,7 +58,7 @@ class Session {
     } else {
       this.show("connecting");
       await this.showSource(source, file);
-      this.tacit = await Tacit.play(SERVER, { ...options, source: file ?? source });
+      this.tacit = await Tacit.play(SERVER, { ...options, source: file ?? source, loop: source === "sample" });
     }
     this.listen();
     this.show("live");
@@ -66,8 +66,8 @@ class Session {
 
   async showSource(source, file) {
     if (file) this.fileUrl = URL.createObjectURL(file);
-    if (source === "sample") await view.face.showFile(new URL(info.sample.url, SERVER).href);
-    else if (file) await view.face.showFile(this.fileUrl);
+    if (source === "sample") await view.face.showFile(new URL(info.sample.url, SERVER).href, true);
+    else if (file) await view.face.showFile(this.fileUrl, false);
     else view.face.caption("The server's camera is not shown here.");
   }
 

@@ -1,0 +1,152 @@
+"""The examples of embedding, run as people run them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.fakes.browser import PATIENCE_MS, Visit, chromium, driver, fake_devices
+from tests.fakes.serving import serving
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.slow,
+    pytest.mark.media,
+    pytest.mark.timeout(400),
+]
+
+EXAMPLES = ROOT / "examples"
+READING = re.compile(r"expressed: \w+|no claim")
+
+
+@contextmanager
+def running(*words: str) -> Iterator["subprocess.Popen[str]"]:
+    """A program, ended as Ctrl-C does."""
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def line_with(process: "subprocess.Popen[str]", words: str) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return line
+    pytest.fail(f"it ended without saying {words!r}")
+
+
+def test_the_bot_prints_what_is_expressed() -> None:
+    with running(str(EXAMPLES / "print_results.py")) as bot:
+        assert "from" in line_with(bot, "expressed: ")
+        assert bot.wait(120) == 0
+
+
+def test_the_subscriber_hears_a_server_over_zeromq() -> None:
+    with serving() as server:
+        terms = {"purpose": "test", "consent": "test", "participant": "anna"}
+        body = json.dumps({"source": "sample", "loop": True, **terms}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(server.url + "api/sessions", body, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            session = json.load(answer)["session_id"]
+        with running(str(EXAMPLES / "subscribe_zmq.py"), server.url, session) as subscriber:
+            assert line_with(subscriber, "expressed: ").startswith(f"{session}/anna/measurement")
+
+
+def test_the_subscriber_says_when_there_is_no_server() -> None:
+    command = [sys.executable, str(EXAMPLES / "subscribe_zmq.py"), "http://127.0.0.1:9/"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 1
+    assert "start it with: tacit serve" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.fixture(scope="module")
+def devices(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg (apt-get install ffmpeg)")
+    folder = tmp_path_factory.mktemp("call")
+    picture, sound = folder / "face.y4m", folder / "voice.wav"
+    make = ["ffmpeg", "-v", "error", "-i", str(sample)]
+    small = ["-vf", "scale=320:240,fps=10", "-pix_fmt", "yuv420p"]
+    subprocess.run([*make, *small, str(picture)], check=True)
+    subprocess.run([*make, "-vn", "-ac", "1", "-ar", "48000", str(sound)], check=True)
+    return fake_devices(picture, sound)
+
+
+def join(visit: Visit, name: str) -> None:
+    visit.page.fill("#name", name)
+    visit.page.check("[name=consent]")
+    visit.page.click("#join button")
+    visit.page.wait_for_selector("#call:not([hidden])")
+
+
+def shows(visit: Visit, meter: str, name: str) -> None:
+    """Wait until a meter shows a reading of somebody."""
+    read = visit.page.locator(f"#{meter}[participant={name}]")
+    claim = read.locator(".claim", has_text=READING)
+    claim.wait_for(timeout=PATIENCE_MS)
+
+
+def frames_of_the_other(visit: Visit) -> Any:
+    """Pictures of the other person that were decoded here."""
+    return visit.page.evaluate(
+        "document.getElementById('theirs').getVideoPlaybackQuality().totalVideoFrames"
+    )
+
+
+def test_a_call_for_two_carries_both_and_shows_both(devices: list[str]) -> None:
+    with running(str(EXAMPLES / "video_call" / "call.py"), "0") as server:
+        url = line_with(server, "call at").split()[-1]
+        with (
+            driver() as playwright,
+            chromium(playwright, devices) as browser,
+            Visit(browser, url) as anna,
+            Visit(browser, url) as ben,
+        ):
+            join(anna, "anna")
+            join(ben, "ben")
+            for visit, name, other in ((anna, "anna", "ben"), (ben, "ben", "anna")):
+                shows(visit, "my-meter", name)
+                shows(visit, "their-meter", other)
+                assert frames_of_the_other(visit) > 10
+            with pytest.raises(urllib.error.HTTPError, match="409"):
+                urllib.request.urlopen(f"{url}join?name=eve&consent=x", b"v=0", timeout=20)
+            anna.page.click("#leave")
+            anna.page.wait_for_selector("#join:not([hidden])")
+            assert anna.complaints == []
+            assert ben.complaints == []
+
+
+def test_the_call_refuses_a_nameless_guest_and_a_bad_offer() -> None:
+    with running(str(EXAMPLES / "video_call" / "call.py"), "0") as server:
+        url = line_with(server, "call at").split()[-1]
+        for query, body in (("name=&consent=x", b"v=0"), ("name=eve&consent=x", b"garbage")):
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                urllib.request.urlopen(f"{url}join?{query}", body, timeout=20)
