@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -80,11 +80,28 @@ def prepare(run: Run, stages: Mapping[str, Stage]) -> dict[str, Any]:
             if _holds(section, path.split(".")):
                 raise TrainError(f"{where}{path}: decided by the command line, not by the settings")
         config = configured(stage_class(stage), section, where)
-        names = {f.name for f in fields(config)}
-        if "seed" in names and "seed" not in section and run.settings.seed is not None:
-            config = replace(config, seed=run.settings.seed)
+        if run.settings.seed is not None:
+            config = seeded(config, run.settings.seed, section)
         made[stage.name] = config
     return made
+
+
+def seeded(config: Any, seed: int, section: Mapping[str, Any]) -> Any:
+    """Settings with one seed throughout, but for those that the section says.
+
+    Args:
+        config: a stage's dataclass; its fields may be dataclasses.
+        seed: the new one.
+        section: what the settings file says about it.
+    """
+    changed: dict[str, Any] = {}
+    for field in fields(config):
+        value, said = getattr(config, field.name), section.get(field.name)
+        if field.name == "seed" and said is None:
+            changed["seed"] = seed
+        elif is_dataclass(value) and field.init:
+            changed[field.name] = seeded(value, seed, said or {})
+    return replace(config, **changed)
 
 
 def run_stages(run: Run, stages: Mapping[str, Stage], view: View) -> dict[str, Finished]:

@@ -118,10 +118,16 @@ def _refuse_unknown(kind: Any, section: Mapping[str, Any], where: str) -> None:
     for key, value in section.items():
         if key not in names:
             raise TrainError(f"{where}{key}: unknown key; known here: {', '.join(sorted(names))}")
+        items = typing.get_args(hints[key])
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise TrainError(f"{where}{key}: a section wanted, got {value!r}")
             _refuse_unknown(hints[key], value, f"{where}{key}.")
+        elif items and dataclasses.is_dataclass(items[0]) and isinstance(value, list):
+            for number, item in enumerate(value):
+                if not isinstance(item, Mapping):
+                    raise TrainError(f"{where}{key}.{number}: a section wanted, got {item!r}")
+                _refuse_unknown(items[0], item, f"{where}{key}.{number}.")
 
 
 def _completed(default: Any, section: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from .stage import Place, Progress, Stage
 
 
 def _face_settings() -> type:
-    from ...models.training.face import FaceTrainingConfig
+    from ...models.training.face_fit import FaceTrainingConfig
 
     return FaceTrainingConfig
 
@@ -47,6 +47,19 @@ def _train_text(place: Place, config: Any, progress: Progress) -> Mapping[str, f
     return text.train(place.root, out, config, progress, place.cache).metrics
 
 
+def _baseline_settings() -> type:
+    from ...models.training.baseline import BaselineConfig
+
+    return BaselineConfig
+
+
+def _train_baseline(place: Place, config: Any, progress: Progress) -> Mapping[str, float]:
+    from ...models.training import baseline
+
+    config = replace(config, weights=place.weights, cache=place.cache)
+    return baseline.train(place.root, place.weights / "baseline", config, progress).metrics
+
+
 def _recovery_settings() -> type:
     from ...models.training.recovery_run import RunConfig
 
@@ -75,6 +88,7 @@ STAGES: Final[Mapping[str, Stage]] = {
         Stage("face", _face_settings, _train_face, fixed=_PLACES),
         Stage("audio", _audio_settings, _train_audio, fixed=_PLACES),
         Stage("text", _text_settings, _train_text, fixed=_PLACES),
+        Stage("baseline", _baseline_settings, _train_baseline, ("audio",), fixed=_PLACES),
         Stage(
             "recovery",
             _recovery_settings,

@@ -1,20 +1,21 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tacit.models.checkpoint import Manifest
+from tacit.models.checkpoint import Manifest, read_manifest
+from tacit.pipeline.training.stage import Place
+from tacit.pipeline.training.stages import STAGES
+from tests.fakes.training_stages import small_stage
 from tools import train
-from tools.train import Compared, Kind, Run, app, compare, table
+from tools.train import Compared, Kind, app, compare, table
 
 RUNNER = CliRunner()
 BARE = Manifest("face", {}, [], "any", "none", 0, {})
-
-
-def run_in(folder: Path) -> Run:
-    return Run(folder, folder / "out", folder / "out", folder / "cache", None, None, 1)
 
 
 def test_help_names_everything_that_can_be_trained() -> None:
@@ -39,9 +40,9 @@ def test_a_root_without_the_data_set_is_named(kind: str, tmp_path: Path) -> None
     assert result.stderr.startswith(f"train: {tmp_path}")
 
 
-def test_a_fusion_without_encoders_is_refused(tmp_path: Path) -> None:
-    options = ["--root", str(tmp_path), "--out", str(tmp_path)]
-    result = RUNNER.invoke(app, ["fusion", *options])
+def test_a_recovery_without_encoders_is_refused(tmp_path: Path) -> None:
+    options = ["--root", str(tmp_path), "--out", str(tmp_path), "--cache", str(tmp_path)]
+    result = RUNNER.invoke(app, ["recovery", *options])
     assert result.exit_code == 1
     assert "no checkpoint here" in result.stderr
 
@@ -50,9 +51,8 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     assert RUNNER.invoke(app, ["smell", "--root", str(tmp_path)]).exit_code == 2
 
 
-def test_the_fusion_comes_last() -> None:
-    assert list(train.TRAINERS)[-1] is Kind.FUSION
-    assert set(train.TRAINERS) == set(Kind) - {Kind.ALL}
+def test_every_stage_can_be_named() -> None:
+    assert {str(kind) for kind in Kind} == {*STAGES, "all"}
 
 
 def test_only_validation_scores_are_compared() -> None:
@@ -91,13 +91,30 @@ def test_the_table_shows_both_figures() -> None:
     assert "no" in seen.get()
 
 
-@pytest.mark.parametrize(("retrained", "expected"), [(0.705, True), (0.65, False)])
+@pytest.mark.parametrize(("retrained", "expected"), [(0.505, True), (0.45, False)])
 def test_checking_compares_with_the_shipped_manifest(
     retrained: float, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = replace(BARE, metrics={"valid.uar": 0.7})
-    again = replace(BARE, metrics={"valid.uar": retrained})
-    monkeypatch.setattr(train, "read_manifest", lambda folder: shipped)
-    monkeypatch.setitem(train.TRAINERS, Kind.FACE, lambda run, progress: again)
-    quiet = Console(quiet=True)
-    assert train.check([Kind.FACE], run_in(tmp_path), quiet) is expected
+    def read(folder: Path) -> Manifest:
+        if folder.is_relative_to(tmp_path):
+            return read_manifest(folder)
+        return replace(BARE, metrics={"valid.accuracy": retrained})
+
+    monkeypatch.setattr(train, "read_manifest", read)
+    monkeypatch.setitem(STAGES, "face", small_stage("face"))  # type: ignore[misc]
+    place = Place(tmp_path, tmp_path / "w", tmp_path / "p", tmp_path / "c")
+    assert train.check(["face"], place, None, Console(quiet=True)) is expected
+
+
+def test_a_seed_reaches_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def note(place: Place, config: Any, progress: object) -> Mapping[str, float]:
+        seen.append(config.seed)
+        return {}
+
+    monkeypatch.setitem(STAGES, "face", replace(small_stage("face"), train=note))  # type: ignore[misc]
+    place = Place(tmp_path, tmp_path / "w", tmp_path / "p", tmp_path / "c")
+    train.train_kinds(["face"], place, 7, Console(quiet=True))
+    train.train_kinds(["face"], place, None, Console(quiet=True))
+    assert seen == [7, 0]

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,9 @@ from tacit.models.errors import ModelError
 from tacit.pipeline.training.curves import Point, read_points
 from tacit.pipeline.training.errors import TrainError
 from tacit.pipeline.training.ledger import Finished
-from tacit.pipeline.training.run import Run, Status, run_stages, without
+from tacit.pipeline.training.run import Run, Status, run_stages, seeded, without
 from tacit.pipeline.training.settings import RunSettings
-from tests.fakes.training_stages import small_stage
+from tests.fakes.training_stages import SmallConfig, small_stage
 
 TABLE = {"one": small_stage("one"), "two": small_stage("two", needs=("one",))}
 
@@ -75,6 +75,16 @@ def test_one_seed_serves_all_stages_that_have_none_of_their_own(tmp_path: Path) 
     assert seeds == [3, 4]
 
 
+def test_a_seed_reaches_nested_settings_that_do_not_say_their_own() -> None:
+    @dataclass(frozen=True)
+    class Outer:
+        one: SmallConfig
+        two: SmallConfig
+
+    found = seeded(Outer(SmallConfig(), SmallConfig()), 9, {"two": {"seed": 0}})
+    assert (found.one.seed, found.two.seed) == (9, 0)
+
+
 def test_a_damaged_checkpoint_is_trained_anew(tmp_path: Path) -> None:
     run = run_in(tmp_path)
     trained(run)
@@ -121,7 +131,7 @@ def test_nested_paths_are_left_out_of_fingerprints() -> None:
 
 KILLED = """
 import os, signal, sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tests.fakes.training_stages import small_stage
 from tests.pipeline.training.test_run import Heard, run_in
