@@ -1,12 +1,12 @@
 """The panels show what events say, mark guesses, and put no text of an event into the markup."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from tacit.pipeline.events import AnyEvent, to_json_line
+from tacit.pipeline.events import AnyEvent, MeasurementResult, MeasurementRevised, to_json_line
 from tests.fakes.browser import Visit
 from tests.fakes.finished import ready, result
 from tests.fakes.long_session import long_session
@@ -26,7 +26,7 @@ OPEN = """(async () => {
 
 
 @pytest.fixture
-def page(empty_page: Visit) -> Iterator[Any]:
+def page(empty_page: Visit) -> Any:
     empty_page.page.evaluate("document.body.replaceChildren()")
     empty_page.run("app/live-view.js", OPEN)
     return empty_page.page
@@ -45,9 +45,11 @@ def test_the_bars_show_the_latest_reading(page: Any) -> None:
 
 
 def test_a_guess_is_hatched_and_said_to_be_one(page: Any) -> None:
-    session = long_session(20)
+    results = (MeasurementResult, MeasurementRevised)
     until = [
-        e for e in session.events if getattr(e, "window", None) is None or e.window.end_ms <= 16_000
+        event
+        for event in long_session(20).events
+        if not isinstance(event, results) or event.window.end_ms <= 16_000
     ]
     feed(page, until)
     assert "Face guessed, not measured." in page.inner_text(".claim-basis")

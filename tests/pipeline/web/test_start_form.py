@@ -1,6 +1,5 @@
 """Nothing begins before purpose and consent are settled."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ OPEN = """(() => {
 
 
 @pytest.fixture
-def page(empty_page: Visit) -> Iterator[Any]:
+def page(empty_page: Visit) -> Any:
     empty_page.page.evaluate("document.body.replaceChildren()")
     empty_page.run("app/start-form.js", OPEN, INFO)
     return empty_page.page

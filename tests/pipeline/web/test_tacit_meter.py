@@ -1,6 +1,5 @@
 """<tacit-meter> in the page of somebody else."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ OPEN = """(() => {
 
 
 @pytest.fixture
-def page(empty_page: Visit) -> Iterator[Any]:
+def page(empty_page: Visit) -> Any:
     empty_page.page.evaluate("document.body.replaceChildren()")
     empty_page.run("tacit-meter.js", OPEN)
     return empty_page.page

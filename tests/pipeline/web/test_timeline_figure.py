@@ -1,11 +1,13 @@
 """The chart: guesses are hatched, gaps stay gaps, and the axis reads as a clock."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import plotly
 import pytest
 
+from tacit.models.features import Modality, Source
 from tacit.models.labels import EMOTIONS
 from tacit.pipeline.events import AnyEvent, to_json_line
 from tests.fakes.browser import Visit
@@ -24,7 +26,7 @@ DRAWN = """(async () => {
 })()"""
 
 
-def ask(visit: Visit, call: str, events: list[AnyEvent], wrap: str = "found => found") -> Any:
+def ask(visit: Visit, call: str, events: Sequence[AnyEvent], wrap: str = "found => found") -> Any:
     text = f"[{','.join(map(to_json_line, events))}]"
     ink = dict.fromkeys((*INKS, *EMOTIONS), "#123456")
     argument = {"events": text, "ink": ink, "style": {"narrow": False, "font": "serif"}}
@@ -59,8 +61,8 @@ def test_where_nothing_is_guessed_nothing_is_hatched(empty_page: Visit) -> None:
 
 
 def test_valence_has_a_hole_where_nothing_was_measured(empty_page: Visit) -> None:
-    gone = {"audio": "absent", "face": "absent", "text": "absent"}
-    events = [ready("p1"), result(0), result(500, sources=gone), result(1000)]  # type: ignore[arg-type]
+    gone: dict[Modality, Source] = {"audio": "absent", "face": "absent", "text": "absent"}
+    events = [ready("p1"), result(0), result(500, sources=gone), result(1000)]
     valence = next(t for t in ask(empty_page, FIGURE, events)["data"] if t["name"] == "valence")
     assert None in valence["y"]
     known = [(x, y) for x, y in zip(valence["x"], valence["y"], strict=True) if y is not None]
