@@ -26,6 +26,14 @@ function complain(message) {
   problems.replaceChildren(line);
 }
 
+/** What passes by itself: said while it lasts, without alarm. */
+function remark(code, message) {
+  problems.querySelector(".remark")?.remove();
+  if (code.endsWith(".over")) return;
+  problems.append(h("p", { class: "warning remark" }, message));
+  announce(code, message);
+}
+
 /* Several changes within a moment are said as one, or a screen reader would cut each of them off. */
 const sayings = new Map();
 let sayingTimer = null;
@@ -84,7 +92,10 @@ class Session {
     if (event.type === "view.level") { view.face.level(event.db); return; }
     if (event.type === "session.ready") view.face.play();
     if (event.type === "sensor.health") announce(event.modality, healthInWords(event.modality, event));
-    if (event.type === "error") complain(event.message);
+    if (event.type === "error") {
+      if (event.code.startsWith("overload.")) remark(event.code, event.message);
+      else complain(event.message);
+    }
     this.history.receive(event);
     view.update(this.history);
   }
@@ -119,6 +130,7 @@ class Session {
   }
 
   letGo() {
+    problems.querySelector(".remark")?.remove();
     release(this.stream);
     view.face.clear();
     if (this.fileUrl) URL.revokeObjectURL(this.fileUrl);
