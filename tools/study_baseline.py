@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from tacit.models.manifest import SHIPPED
-from tacit.models.study import baseline, baseline_data
+from tacit.models.study import baseline, baseline_data, baseline_tables
 from tacit.models.study.baseline import Parts
 from tacit.models.training.baseline import BaselineConfig, token_people
 
@@ -23,7 +23,7 @@ OFFICIAL: Final = "test actors 17-20"
 
 SETS: Final = {
     ALL: ("audio", "face", "audio+face"),
-    OFFICIAL: ("audio", "face", "audio+face", "audio encoder"),
+    OFFICIAL: ("audio", "face", "audio+face"),
 }
 
 app = typer.Typer(no_args_is_help=True)
@@ -98,6 +98,10 @@ def summary(
                 "figures": baseline.figures(baseline.pooled(found)),
                 "chosen": {v: [one[v]["chosen"] for one in found] for v in found[0]},
             }
+    shown = {"title": baseline_tables.TITLE, "protocol": baseline_tables.PROTOCOL}
+    shown |= {"tables": baseline_tables.tables(result["splits"])}
+    shown |= {"notes": baseline_tables.notes(result["splits"])}
+    result = shown | result
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -4,16 +4,20 @@ python tools/study_streams.py run --root ../shared/data --out results/streams/ru
 """
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import torch
 import typer
 
 from tacit.models.datasets.ravdess_streams import FRAME_ACTORS
-from tacit.models.study import streams
+from tacit.models.study import streams, streams_tables
 from tacit.models.study.streams_fit import Budget
+from tacit.models.study.streams_summary import summarise
 from tacit.models.study.streams_tokens import load_takes
+
+RESULT: Final = Path("results/streams/summary.json")
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,6 +46,26 @@ def run(
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
             typer.echo(f"seed {seed} fold {fold}: done")
+
+
+@app.command("summary")
+def summary(
+    runs: Annotated[Path, typer.Option(help="File that `run` wrote.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = RESULT,
+) -> None:
+    """Figures with intervals, from every split of every seed that is complete."""
+    records = [json.loads(line) for line in runs.read_text(encoding="utf-8").splitlines()]
+    done = Counter(record["seed"] for record in records)
+    whole = [record for record in records if done[record["seed"]] == streams.FOLDS]
+    if not whole:
+        raise typer.BadParameter(f"{runs}: no seed has all {streams.FOLDS} splits")
+    result = summarise(whole) | {"command": "python tools/study_streams.py run, then summary"}
+    shown = {"title": streams_tables.TITLE, "protocol": streams_tables.PROTOCOL}
+    shown |= {"tables": streams_tables.tables(result["lost"])}
+    shown |= {"notes": streams_tables.notes(result["lost"])}
+    result = shown | result
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
