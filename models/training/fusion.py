@@ -94,7 +94,7 @@ class FusionTrainingConfig:
     auxiliary: float = 0.3
     prior_power: float = 0.7
     seed: int = 0
-    paired_windows: int = 2000
+    paired_windows: int = 1500
     rounds: int = 300
     width: int = 64
     layers: int = 2

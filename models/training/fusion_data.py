@@ -47,7 +47,7 @@ class DataConfig:
         spread: how a face or a comment fills a window.
     """
 
-    audio_windows: int = 16_000
+    audio_windows: int = 8_000
     views: ViewConfig = field(default_factory=ViewConfig)
     spread: Spread = field(default_factory=Spread)
 

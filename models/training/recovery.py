@@ -66,10 +66,10 @@ class RecoveryTrainingConfig:
     gaps: GapConfig = field(default_factory=GapConfig)
     flow: FlowConfig = field(default_factory=lambda: FlowConfig(draws=2))
     distillation: DistillConfig = field(default_factory=lambda: DistillConfig(teacher_steps=8))
-    teacher: FitConfig = field(default_factory=lambda: FitConfig(1500, rate=2e-3))
-    student: FitConfig = field(default_factory=lambda: FitConfig(500, rate=1e-3))
-    refine: FitConfig = field(default_factory=lambda: FitConfig(400, rate=5e-4))
-    batch: int = 96
+    teacher: FitConfig = field(default_factory=lambda: FitConfig(900, rate=2e-3))
+    student: FitConfig = field(default_factory=lambda: FitConfig(250, rate=1e-3))
+    refine: FitConfig = field(default_factory=lambda: FitConfig(250, rate=5e-4))
+    batch: int = 64
     student_batch: int = 32
     refine_batch: int = 48
     refine_samples: int = 4
@@ -127,11 +127,10 @@ def curve(losses: list[float]) -> list[float]:
     ]
 
 
-def new_network(fusion: Fusion, config: RecoveryTrainingConfig, draw: Draw) -> RecoveryNet:
-    """An untrained network in the space of real tokens."""
+def blank_network(fusion: Fusion, config: RecoveryTrainingConfig) -> RecoveryNet:
+    """A network of the run's shape, in no space yet."""
     shape = config.network
-    torch.manual_seed(config.seed)
-    net = RecoveryNet(
+    return RecoveryNet(
         RecoveryConfig(
             dict(fusion.config.dims),
             fusion.config.bins,
@@ -144,6 +143,12 @@ def new_network(fusion: Fusion, config: RecoveryTrainingConfig, draw: Draw) -> R
             shape.dropout,
         )
     )
+
+
+def new_network(fusion: Fusion, config: RecoveryTrainingConfig, draw: Draw) -> RecoveryNet:
+    """An untrained network in the space of real tokens."""
+    torch.manual_seed(config.seed)
+    net = blank_network(fusion, config)
     seen = draw.gaps(1024)
     net.space.fit({m: seen.truth[m][seen.complete[m]] for m in MODALITIES})
     return net

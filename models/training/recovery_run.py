@@ -31,10 +31,9 @@ from .gaps import GapConfig, GapPairer
 from .loop import as_stored
 from .pairing import Floats, Pairer, PairingConfig, shared_prior
 from .recovery import (
-    Draw,
     RecoveryTrainingConfig,
+    blank_network,
     check_compatible,
-    new_network,
     refine_fusion,
     train_student,
     train_teacher,
@@ -304,8 +303,7 @@ class Run:
     ) -> RecoveryNet:
         config = self.config.recovery
         done = self.store.run(name, {**rests, **_settings(config)}, make)
-        draw = Draw.seeded(self.pairer(fusion, "train"), config.seed, 1)
-        net = new_network(fusion, config, draw)
+        net = blank_network(fusion, config)
         net.load_state_dict(done.tensors)
         return net.eval()
 

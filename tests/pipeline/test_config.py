@@ -32,7 +32,7 @@ def test_environment_can_name_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("windws = 1", r"windws: unknown setting; known here: asr, baseline, face, threads, weights, wind"),
+        ("windws = 1", r"windws: unknown setting; known here: asr, baseline, face, recovery, "),
         ("[windows]\nhop = 500", r"windows\.hop: unknown setting; known here: grace_ms, hop_ms"),
         ("[windows]\nhop_ms = 20", r"windows\.hop_ms: .*greater than or equal to 100.*got 20"),
         ("[windows]\nmin_coverage = nan", r"windows\.min_coverage: .*finite"),

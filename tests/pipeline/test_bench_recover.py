@@ -1,0 +1,33 @@
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tacit.models.errors import CheckpointError
+from tacit.pipeline.bench_recover import BENCHED, as_text, bench_recover, compare
+from tacit.pipeline.config import Settings
+
+
+def test_the_student_is_timed_beside_its_teacher() -> None:
+    report = bench_recover(Settings(), 10)
+    assert set(report["cpu"]) == set(BENCHED)
+    for figures in report["cpu"].values():
+        assert 0.0 < figures["student_p50_ms"] <= figures["student_p95_ms"]
+        assert figures["faster"] > 5.0
+    assert report["cuda"]["available"] in (True, False)
+    text = as_text(report)
+    assert "audio+text|face" in text
+    assert "50 steps" in text
+
+
+def test_both_run_and_the_teacher_less_often() -> None:
+    student, teacher = itertools.count(), itertools.count()
+    found = compare(lambda: next(student), lambda: next(teacher), 20)
+    assert next(student) == 25
+    assert next(teacher) == 3
+    assert set(found) >= {"student_p50_ms", "teacher_p95_ms", "faster"}
+
+
+def test_weights_without_a_recovery_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="fusion"):
+        bench_recover(Settings(weights=tmp_path), 10)
