@@ -152,7 +152,8 @@ def _token_rms(tokens: Float32, mask: Bool) -> Float32:
     values = kept.sum(axis=(-2, -1), keepdims=True) * tokens.shape[-1]
     power = np.where(kept, np.square(tokens, dtype=np.float64), 0.0)
     total = power.sum(axis=(-2, -1), keepdims=True)
-    return np.sqrt(total / np.maximum(values, 1)).astype(np.float32)
+    level: Float32 = np.sqrt(total / np.maximum(values, 1)).astype(np.float32)
+    return level
 
 
 def late(mask: Bool, bins: int) -> Bool:

@@ -17,8 +17,8 @@ NET = AudioNetConfig(stem=(4, 8, 8), width=16, dilations=(1,), dim=8)
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    names = ("uar", "uar_low", "uar_high", "uar_female", "uar_male")
-    names += ("uar_snr20", "uar_snr10", "uar_snr0")
+    clean = ["uar", "uar_low", "uar_high", "uar_female", "uar_male"]
+    names = [*clean, "uar_snr20", "uar_snr10", "uar_snr0"]
     figures = {f"{p}.{n}": 0.01 * i for p in ("valid", "test") for i, n in enumerate(names)}
     torch.manual_seed(0)
     made = Manifest("audio", asdict(NET), [], "none", "none", 0, figures)
