@@ -19,6 +19,7 @@ from ..text_tokens import token_ids, train_tokenizer
 from .text_fit import FitData, Rows, as_spoken, fit, predict
 from .text_minilm import SentenceReader, load_minilm
 from .text_teacher import (
+    JudgeName,
     TeacherConfig,
     WordCounts,
     cross_fitted,
@@ -46,7 +47,7 @@ class MixConfig:
         dair: weight of dair's own labels; 0 leaves the set out.
     """
 
-    soft: float = 0.7
+    soft: float = 0.6
     across: float = 0.5
     dair: float = 0.0
 
@@ -132,10 +133,13 @@ class Opinions:
         Args:
             reader: of sentence vectors; None leaves that judge out.
         """
-        found = [self._kept("words", self._by_words)]
+        makers: dict[JudgeName, Callable[[], dict[str, Float32]]] = {
+            "words": self._by_words,
+            "networks": self._by_networks,
+        }
         if reader is not None:
-            found.append(self._kept("MiniLM", lambda: self._by_vectors(reader)))
-        found.append(self._kept("networks", self._by_networks))
+            makers["MiniLM"] = lambda: self._by_vectors(reader)
+        found = [self._kept(n, makers[n]) for n in self._config.judges if n in makers]
         return {
             name: np.mean([said[name] for said in found], axis=0, dtype=np.float32)
             for name in found[0]
@@ -143,7 +147,8 @@ class Opinions:
 
     def _kept(self, judge: str, make: Callable[[], dict[str, Float32]]) -> dict[str, Float32]:
         texts = [t for data in self._sets.values() for t in data.texts]
-        key = _key(texts, asdict(self._config), self._seed)
+        facts = {k: v for k, v in asdict(self._config).items() if k != "judges"}
+        key = _key(texts, facts, self._seed)
         path = None if self._cache is None else self._cache / f"text-{judge}-{key}.npz"
         if path is not None and path.is_file():
             with np.load(path, allow_pickle=False) as store:

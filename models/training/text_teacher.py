@@ -2,13 +2,13 @@
 
 Crowd labels of short comments are noisy, and a held-out opinion says how much (self-distillation
 with cross-fitting). One teacher counts words and pieces of words (tf-idf and a multinomial logistic
-regression on soft labels), one reads sentence vectors of MiniLM with a small network, and one reads
-as the student does; they err differently, and their mean is better than any.
+regression on soft labels), one reads sentence vectors of MiniLM with a small network, and networks
+like the student can be asked too; they err differently, and their mean is better than any.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from .text_fit import FitConfig
 Ints = NDArray[np.int64]
 Opinions = Callable[[Any], Float32]
 
+JudgeName = Literal["words", "MiniLM", "networks"]
+
 WORDS: Final = r"(?u)\w[\w']*|[^\w\s]"
 
 
@@ -34,6 +36,7 @@ class TeacherConfig:
     """How opinions are formed.
 
     Attributes:
+        judges: who is asked; their mean is the opinion.
         folds: K models, each not shown one K-th of the sentences.
         inverse_penalty: of the logistic regression.
         iterations: of L-BFGS.
@@ -46,6 +49,7 @@ class TeacherConfig:
         reader: how they are fitted.
     """
 
+    judges: tuple[JudgeName, ...] = ("words", "MiniLM")
     folds: int = 3
     inverse_penalty: float = 2.0
     iterations: int = 60

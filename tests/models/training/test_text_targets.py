@@ -18,6 +18,7 @@ from tacit.models.training.text_teacher import TeacherConfig
 from tests.fakes.text_corpora import write_goemotions, write_meld
 
 TEACHER = TeacherConfig(
+    judges=("words", "networks"),
     folds=2,
     iterations=5,
     reader_vocabulary=60,
