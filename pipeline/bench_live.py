@@ -65,12 +65,12 @@ def bench_live(media: Path, settings: Settings, seconds: float) -> dict[str, Any
         began_s = time.monotonic()
         engine.wait_ready()
         ready_s = time.monotonic() - began_s
-        before_s, begin_s = _cpu_s(engine.workers.values()), time.monotonic()
+        before_s, begin_s = _cpu_s(engine.worker_pids().values()), time.monotonic()
         handle = engine.open(Opening(source=media.name, views=False))
         player = FilePlayer(media, handle, loop=True)
         player.start()
         time.sleep(seconds)
-        after_s, took_s = _cpu_s(engine.workers.values()), time.monotonic() - begin_s
+        after_s, took_s = _cpu_s(engine.worker_pids().values()), time.monotonic() - begin_s
         player.stop()
         anchor_ns = handle.clock.anchor_ns
         handle.end("end")

@@ -136,7 +136,7 @@ class LiveEngine:
         self.failure = ""
         self.overload_level = 0
         self.events_endpoint = publish or ""
-        self.workers: dict[str, int | None] = {}
+        self._pids: Callable[[], dict[str, int | None]] = dict
         self._listener = listener
         self._commands: deque[Callable[[LiveLoop], None]] = deque()
         self._stop = threading.Event()
@@ -211,6 +211,10 @@ class LiveEngine:
         self._post(run)
         return future
 
+    def worker_pids(self) -> dict[str, int | None]:
+        """Process ids of the workers by name; None for one that is down."""
+        return self._pids()
+
     def wake(self) -> None:
         """Tell the thread that there is something to do; a full pipe says so already."""
         if self._pipe is not None:
@@ -257,7 +261,7 @@ class LiveEngine:
         predictor.launch()
         pool.ready()
         self.identity = predictor.ready()
-        self.workers = {**pool.workers, "recognizer": predictor.pid}
+        self._pids = lambda: {**pool.workers, "recognizer": predictor.pid}
         if not self.events_endpoint:
             self.events_endpoint = place.endpoint("events")
         publisher = Publisher(self.events_endpoint, BusOptions(PUBLISHED))

@@ -194,3 +194,25 @@ def test_viewers_are_shown_where_the_face_is() -> None:
     assert faces[0]["outline"] == [[0.5, 0.5]]
     packets = [p for p in live.pool.taken if p.modality == "audio"]
     assert all("outline" not in p.meta for p in packets)
+
+
+def test_overload_is_said_and_sheds_what_can_be_spared() -> None:
+    live = VirtualLive(delay_ns=300 * NS_PER_MS)
+    live.open()
+    live.run(9)
+    codes = [e.code for e in live.heard.of("s1", "error")]
+    assert codes == ["overload.views", "overload.recovery", "overload.face_rate"]
+    assert all(not e.fatal for e in live.heard.of("s1", "error"))
+    faces = [p for p in live.pool.taken if p.modality == "face" and p.kind == "media"]
+    assert "outline" in faces[0].meta
+    assert "rest" not in faces[0].meta
+    assert "outline" not in faces[-1].meta
+    assert faces[-1].meta["rest"] is True
+    live.sending["s1"] = {"audio"}
+    live.run(0.5)
+    live.sending["s1"] = {"audio", "face"}
+    live.run(1.5)
+    live.reader.windows.clear()
+    live.run(1)
+    assert all(not window.lost for window in live.reader.windows)
+    assert ends(live)[-1] >= 10_500
