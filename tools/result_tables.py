@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 MISSING: Final = "*Not measured yet: `{path}` is not there.*"
-MOST_LINES: Final = 40
-"""Numbers shown of a file that is in no common form."""
 
 
 def load(path: Path) -> Any:
@@ -64,13 +62,52 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All numbers and figures of nested objects, by dotted name."""
-    if isinstance(value, Mapping) and "value" not in value:
-        for name, inner in value.items():
-            yield from leaves(inner, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, Mapping | int | float):
-        yield path, value
+def is_object(value: Any) -> bool:
+    """Whether a value is a JSON object that is no figure with its interval."""
+    return isinstance(value, Mapping) and "value" not in value
+
+
+def is_figure(value: Any) -> bool:
+    """Whether a value is a number or a figure with its interval."""
+    return isinstance(value, int | float) or (isinstance(value, Mapping) and "value" in value)
+
+
+def figures_in(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures directly inside an object."""
+    return {name: inner for name, inner in value.items() if is_figure(inner)}
+
+
+def tidied(value: Any) -> Any:
+    """Objects in which `x`, `x_low` and `x_high` are one figure and lists go by their names."""
+    if isinstance(value, list):
+        value = {str(one.get("name", k)): one for k, one in enumerate(value) if is_object(one)}
+    if not is_object(value):
+        return value
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        stem, _, end = name.rpartition("_")
+        if end in {"low", "high"} and stem in value:
+            continue
+        ends = {e: value.get(f"{name}_{e}") for e in ("low", "high")}
+        whole = isinstance(inner, int | float) and None not in ends.values()
+        found[name] = {"value": inner, **ends} if whole else tidied(inner)
+    return found
+
+
+def laid_out(value: Mapping[str, Any], title: str = "") -> Iterator[str]:
+    """Tidied objects as tables: one of the plain figures, one of objects that are alike."""
+    heading = f"**{title}**\n\n" if title else ""
+    plain = [[name, inner] for name, inner in figures_in(value).items()]
+    inside = {name: inner for name, inner in value.items() if is_object(inner) and inner}
+    flat = {name: figures_in(inner) for name, inner in inside.items()}
+    alike = {n: f for n, f in flat.items() if f and not any(map(is_object, inside[n].values()))}
+    if len(alike) > 1:
+        columns = list(dict.fromkeys(key for figures in alike.values() for key in figures))
+        rows = [[name, *(figures.get(c) for c in columns)] for name, figures in alike.items()]
+        yield heading + table(["", *columns], rows)
+        inside = {name: inner for name, inner in inside.items() if name not in alike}
+    for name, inner in inside.items():
+        yield from laid_out(inner, f"{title} · {name}" if title else name)
 
 
 def as_markdown(content: Any) -> str:
@@ -81,10 +118,7 @@ def as_markdown(content: Any) -> str:
             and "figures" ([path below the repository, caption]); anything else is listed.
     """
     if not isinstance(content, Mapping) or not isinstance(content.get("tables"), list):
-        rows = list(leaves(content))
-        shown = table(["figure", "value"], rows[:MOST_LINES])
-        rest = len(rows) - MOST_LINES
-        return shown if rest <= 0 else f"{shown}\n\n… and {rest} more in the file."
+        return "\n\n".join(laid_out(tidied(content)))
     parts = [str(content["protocol"])] if content.get("protocol") else []
     parts += [f"**{t['title']}**\n\n{table(t['columns'], t['rows'])}" for t in content["tables"]]
     figures = content.get("figures", [])

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from ..features import Modality
 from .samples import Ints
 
 MaskDraw = dict[Modality, Tensor]
+
+SHORTEST: Final = 16
+"""Steps of the shortest learning-rate cycle; a shorter training stops within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def fit_epochs(
     optimiser = torch.optim.AdamW(parameters, plan.rate, weight_decay=plan.weight_decay, fused=True)
     steps = plan.epochs * max(1, sum(1 for _ in batches(rows, plan.batch, rng)))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.rate, total_steps=steps + 1, pct_start=0.2
+        optimiser, plan.rate, total_steps=max(steps + 1, SHORTEST), pct_start=0.2
     )
 
     def judged() -> float:
