@@ -34,6 +34,7 @@ export class SensorLights extends HTMLElement {
 
   /** Show which sensors can be broken here, and which of them are. */
   allow(kinds) {
+    this.querySelector(".break-hint").hidden = !kinds.length;
     for (const [modality, { button }] of Object.entries(this.#rows)) button.hidden = !kinds.some(each => each.modality === modality && each.kinds.includes(BREAKS[modality].kind));
   }
 
