@@ -98,6 +98,8 @@ def laid_out(value: Mapping[str, Any], title: str = "") -> Iterator[str]:
     """Tidied objects as tables: one of the plain figures, one of objects that are alike."""
     heading = f"**{title}**\n\n" if title else ""
     plain = [[name, inner] for name, inner in figures_in(value).items()]
+    if plain:
+        yield heading + table(["figure", "value"], plain)
     inside = {name: inner for name, inner in value.items() if is_object(inner) and inner}
     flat = {name: figures_in(inner) for name, inner in inside.items()}
     alike = {n: f for n, f in flat.items() if f and not any(map(is_object, inside[n].values()))}
