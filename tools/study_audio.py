@@ -9,6 +9,7 @@ never run twice. `write` puts the figures of all folds and of a trained checkpoi
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -50,13 +51,26 @@ def run(
 @app.command()
 def write(
     weights: Annotated[Path, typer.Option(help="The trained checkpoint.")] = SHIPPED / "audio",
+    earlier: Annotated[Path | None, typer.Option(help="A checkpoint to compare with.")] = None,
     log: Annotated[Path, typer.Option(help="JSON lines, one per fold.")] = LOG,
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = OUT,
 ) -> None:
     """Write the figures of all folds and of a checkpoint."""
-    rows = audio_study.read_log(log)
+    made = document(audio_study.read_log(log), weights)
+    if earlier is not None:
+        figures = read_manifest(earlier).metrics
+        made["approaches"].append(
+            {
+                "name": "earlier",
+                "note": "the voice model that was shipped before",
+                "cv": None,
+                "cv_all": None,
+                "valid": _part(figures, "valid"),
+                "test": _part(figures, "test"),
+            }
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document(rows, weights), indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     typer.echo(f"{out} written")
 
 
@@ -88,15 +102,19 @@ def document(rows: list[dict[str, Any]], weights: Path) -> dict[str, Any]:
             for name, approach in approaches().items()
             if any(row["approach"] == name for row in rows)
         ],
-        "final": {
-            part: {
-                "uar": figures[f"{part}.uar"],
-                "uar_low": figures[f"{part}.uar_low"],
-                "uar_high": figures[f"{part}.uar_high"],
-                "by_sex": {s: figures[f"{part}.uar_{s}"] for s in ("female", "male")},
-                "snr": {snr: figures[f"{part}.uar_snr{snr}"] for snr in ("20", "10", "0")},
-            }
-            for part in ("valid", "test")
+        "final": {part: _part(figures, part) for part in ("valid", "test")},
+    }
+
+
+def _part(figures: Mapping[str, float], part: str) -> dict[str, Any]:
+    """Figures of one part from a manifest; noise only where it was measured."""
+    return {
+        **{name: figures[f"{part}.{name}"] for name in ("uar", "uar_low", "uar_high", "loss")},
+        "by_sex": {s: figures[f"{part}.uar_{s}"] for s in ("female", "male")},
+        "snr": {
+            snr: figures[f"{part}.uar_snr{snr}"]
+            for snr in ("20", "10", "0")
+            if f"{part}.uar_snr{snr}" in figures
         },
     }
 

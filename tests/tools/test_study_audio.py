@@ -18,7 +18,7 @@ NET = AudioNetConfig(stem=(4, 8, 8), width=16, dilations=(1,), dim=8)
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     clean = ["uar", "uar_low", "uar_high", "uar_female", "uar_male"]
-    names = [*clean, "uar_snr20", "uar_snr10", "uar_snr0"]
+    names = [*clean, "uar_snr20", "uar_snr10", "uar_snr0", "loss"]
     figures = {f"{p}.{n}": 0.01 * i for p in ("valid", "test") for i, n in enumerate(names)}
     torch.manual_seed(0)
     made = Manifest("audio", asdict(NET), [], "none", "none", 0, figures)
@@ -43,9 +43,12 @@ def test_figures_of_folds_and_checkpoint_become_one_document(weights: Path, tmp_
     }
     log.write_text(json.dumps(row) + "\n")
     options = ["--weights", str(weights), "--log", str(log), "--out", str(out)]
+    options += ["--earlier", str(weights)]
     assert RUNNER.invoke(app, ["write", *options]).exit_code == 0
     made = json.loads(out.read_text())
-    (approach,) = made["approaches"]
+    approach, earlier = made["approaches"]
+    assert earlier["name"] == "earlier"
+    assert earlier["test"] == made["final"]["test"]
     assert approach["name"] == "mixup"
     assert approach["cv"]["uar"]["value"] == 1.0
     assert approach["cv"]["uar_snr10"]["value"] == 0.5
