@@ -19,6 +19,7 @@ const KINDS = {
 };
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const SILENCE_MS = 4000;
+const PATIENCE_MS = 20_000;
 const GATHER_MS = 2000;
 const REQUEST_MS = 20_000;
 /* Answers that will be the same next time: asking again would only be a nuisance. */
@@ -90,14 +91,15 @@ class Server {
 /** The media of one stream to the server, and events back on a data channel. */
 class PeerLink {
   constructor(server, stream, consent, heard) {
-    Object.assign(this, { server, stream, consent, heard, peer: null, session: null });
+    Object.assign(this, { server, stream, consent, heard, peer: null, channel: null, session: null });
   }
 
   async open(signal) {
+    this.session = null;
     const info = await (await this.server.ask("GET", "api/info", { signal })).json();
     const peer = (this.peer = new RTCPeerConnection({ iceServers: info.ice_servers ?? [] }));
     try {
-      const channel = peer.createDataChannel("events");
+      const channel = (this.channel = peer.createDataChannel("events"));
       channel.onmessage = ({ data }) => this.heard.message(data);
       for (const track of this.stream.getTracks()) peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream] });
       await peer.setLocalDescription();
@@ -110,6 +112,8 @@ class PeerLink {
       peer.onconnectionstatechange = () => this.#changed(peer.connectionState);
     } catch (error) {
       this.close();
+      // The server may have begun; it would wait for media that never come.
+      if (this.session) this.server.ask("DELETE", `api/sessions/${this.session}`).catch(() => {});
       throw error;
     }
     return this.session;
@@ -135,7 +139,7 @@ class PeerLink {
     const peer = this.peer;
     this.peer = null;
     if (!peer) return;
-    peer.onconnectionstatechange = null;
+    peer.onconnectionstatechange = this.channel.onclose = null;
     peer.close();
   }
 }
@@ -203,6 +207,7 @@ export class Tacit {
   #leave = () => { if (this.#link instanceof PeerLink) this.#link.close(); };
   #resumes;
   #ended = false;
+  #watching = false;
 
   /** Use `Tacit.connect`, `Tacit.play` or `Tacit.watch`. */
   constructor(server, makeLink, { reconnect = true } = {}) {
@@ -237,7 +242,9 @@ export class Tacit {
   /** Only listen: to the named sessions, or to all that the server has. */
   static async watch(url, { sessions = [], token, reconnect } = {}) {
     const server = new Server(url, token);
-    return new Tacit(server, heard => new SocketLink(server, sessions, heard), { reconnect }).#begin();
+    const tacit = new Tacit(server, heard => new SocketLink(server, sessions, heard), { reconnect });
+    tacit.#watching = true;
+    return tacit.#begin();
   }
 
   /** What the server is and can: the answer of /api/info. */
@@ -269,17 +276,19 @@ export class Tacit {
 
   /** Stop. */
   async close() {
-    const session = this.session, watching = this.#link instanceof SocketLink && !this.#link.sessions.length;
-    this.#finish();
-    if (session && !watching) await this.#ask("DELETE", "", { keepalive: true }, session).catch(ignoreUnknown);
+    const session = this.session;
+    this.#settle();
+    // Who only watches has no session of their own to end.
+    if (session && !this.#watching) await this.#ask("DELETE", "", { keepalive: true }, session).catch(ignoreUnknown).finally(() => this.#link.close());
+    else this.#link.close();
   }
 
   /** Stop, and have the server delete all that it keeps of this session. */
   async withdraw() {
     const session = this.session;
-    this.#finish();
-    if (!session) return [];
-    const answer = await this.#ask("POST", "/withdraw", { keepalive: true }, session).catch(ignoreUnknown);
+    this.#settle();
+    if (!session) { this.#link.close(); return []; }
+    const answer = await this.#ask("POST", "/withdraw", { keepalive: true }, session).catch(ignoreUnknown).finally(() => this.#link.close());
     return answer ? (await answer.json()).deleted : [];
   }
 
@@ -302,7 +311,7 @@ export class Tacit {
 
   #become(state, message = "") {
     if (state === "live") { this.#attempt = 0; this.#heardAt = performance.now(); }
-    if (this.#state === state && !message) return;
+    if (this.#state === "closed" || (this.#state === state && !message)) return;
     this.#state = state;
     this.#emit("state", { state, message });
   }
@@ -320,8 +329,10 @@ export class Tacit {
   /* A server that was killed says nothing: ask whether it is there when no event has come for long. */
   async #listen() {
     if (this.#state !== "live" && this.#state !== "weak") return;
-    if (!(this.#link instanceof PeerLink) || performance.now() - this.#heardAt < SILENCE_MS) return;
-    this.#become("weak", "Nothing comes from the server.");
+    const silent = performance.now() - this.#heardAt;
+    if (!(this.#link instanceof PeerLink) || silent < SILENCE_MS) return;
+    if (silent > PATIENCE_MS) { this.#lost("Nothing has come from the server for long."); return; }
+    if (this.#state === "live") this.#become("weak", "Nothing comes from the server.");
     try {
       await this.#server.ask("GET", "health");
     } catch (error) {
@@ -351,12 +362,16 @@ export class Tacit {
     }, wait);
   }
 
-  #finish(message = "") {
+  #settle(message = "") {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
     globalThis.removeEventListener?.("pagehide", this.#leave);
-    this.#link.close();
     this.#become("closed", message);
+  }
+
+  #finish(message = "") {
+    this.#link.close();
+    this.#settle(message);
   }
 }
 

@@ -80,8 +80,9 @@ class Session {
   }
 
   listen() {
-    this.tacit.on("event", event => this.receive(event));
+    this.tacit.on("event", event => { if (!this.stopping.signal.aborted) this.receive(event); });
     this.tacit.on("state", ({ state, message }) => {
+      if (this.stopping.signal.aborted) return;
       this.show(state, message);
       if (message) announce("connection", message);
     });
