@@ -10,6 +10,8 @@ from tacit.models.study.workbench import Task
 from tests.fakes.pairs import make_pairs
 from tests.models.study.test_workbench import CONFIG, PLAN
 
+pytestmark = pytest.mark.slow
+
 JOB = Job("pairs", 1.0, 0, 0)
 
 

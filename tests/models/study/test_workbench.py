@@ -8,6 +8,8 @@ from tacit.models.study.workbench import EVERYTHING, GROUPS, Task, Workbench
 from tacit.models.zoo.flows import FlowPlan
 from tests.fakes.pairs import QUICK, make_pairs
 
+pytestmark = pytest.mark.slow
+
 PLAN = FlowPlan(teacher_epochs=2, student_epochs=1, distill=DistillConfig(draws=1, teacher_steps=4))
 CONFIG = replace(QUICK, epochs=2, tune_epochs=1, token=4)
 
