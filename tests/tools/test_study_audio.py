@@ -61,4 +61,4 @@ def test_figures_of_folds_and_checkpoint_become_one_document(weights: Path, tmp_
 def test_an_unknown_recipe_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["run", "magic", "--root", str(tmp_path)])
     assert result.exit_code == 1
-    assert "want plain, " in result.stderr
+    assert "want functionals, plain, " in result.stderr
