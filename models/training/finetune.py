@@ -236,7 +236,7 @@ def _epochs(fusion: Fusion, train: LabelledWindows, config: FineTuneConfig) -> I
             )
             loss = (each * weight[rows]).mean() + config.anchor * pull
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         yield net
 
@@ -268,7 +268,7 @@ def logits_of(net: Fusion, windows: LabelledWindows) -> Float32:
         for k in range(0, len(windows), CHUNK):
             rows = np.arange(k, min(k + CHUNK, len(windows)))
             parts.append(net(*_batch(windows, rows)).logits.numpy())
-    return np.concatenate(parts).astype(np.float32)
+    return np.asarray(np.concatenate(parts), dtype=np.float32)
 
 
 def clip_loss(net: Fusion, calibration: Calibration, windows: LabelledWindows) -> float:

@@ -161,7 +161,7 @@ def train(
 
 def begin_with(reader: SentenceReader, tokenizer: Tokenizer, shape: TextConfig) -> Float32:
     """Embeddings (V, width) from what MiniLM makes of each token alone."""
-    names = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
+    names = [str(tokenizer.id_to_token(i)) for i in range(tokenizer.get_vocab_size())]
     return reader.token_vectors([name.replace("\u2581", "") or "." for name in names], shape.width)
 
 
@@ -216,7 +216,7 @@ class Judge:
         bias = net.domain_heads["meld"].get_parameter("bias")
         with torch.no_grad():
             prior = np.maximum(self._priors["meld"], _LEAST_PRIOR)
-            bias -= torch.from_numpy(strength * np.log(prior)).float()
+            bias.sub_(torch.from_numpy(strength * np.log(prior)).float())
 
     def score(self, epoch: int, net: TextNet) -> float:
         """Sum of both sets' figures; an epoch is chosen by it."""

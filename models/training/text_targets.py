@@ -158,7 +158,7 @@ class Opinions:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(".draft.npz")
-            np.savez(draft, **found)  # type: ignore[arg-type]
+            np.savez(draft, **found)
             draft.replace(path)
         return found
 
@@ -250,7 +250,7 @@ class Opinions:
         if self._cache is not None:
             path = self._cache / f"minilm-{_key(data.texts)}.npy"
             if path.is_file():
-                return np.load(path, allow_pickle=False).astype(np.float32)
+                return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
         count = len(data)
         found = reader.vectors(
             data.texts, lambda done: self._progress(f"MiniLM has read {done} of {count} sentences")

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ...models.features import MODALITIES, FeatureWindow, Float32
+from ...models.features import MODALITIES, Bool, FeatureWindow, Float32
 from ...models.labels import INDEX
 from ...models.manifest import combined_hash, read_manifest
 from ...models.training.finetune import LabelledWindows
@@ -43,7 +44,7 @@ class ClipTokens:
 
     times_s: Float32
     values: dict[str, Float32]
-    mask: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]
+    mask: dict[str, Bool]
 
 
 class _Keeper(InlinePredictor):
@@ -73,7 +74,9 @@ class ClipReader:
         self._cache = cache
         self._progress = progress
         self._models = LoadedModels(settings)
-        encoders = {m: read_manifest(settings.weights / m).sha256 for m in MODALITIES}
+        encoders: dict[str, str] = {
+            m: read_manifest(settings.weights / m).sha256 for m in MODALITIES
+        }
         windows = settings.model_dump(mode="json", include={"windows", "face", "asr"})
         self._recipe = f"{combined_hash(encoders)} {json.dumps(windows, sort_keys=True)}"
 
@@ -144,9 +147,7 @@ def labelled_windows(
     return {part: LabelledWindows.joined(some) for part, some in found.items() if some}
 
 
-def inside(
-    times_s: Float32, start_s: float, end_s: float
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def inside(times_s: Float32, start_s: float, end_s: float) -> NDArray[np.int64]:
     """Rows of windows (N, 2) that belong to a labelled stretch."""
     begin, end = times_s[:, 0], times_s[:, 1]
     shared = np.minimum(end, end_s) - np.maximum(begin, start_s)
@@ -171,7 +172,7 @@ def _stack(windows: Iterable[FeatureWindow]) -> ClipTokens:
 
 
 def _store(path: Path, tokens: ClipTokens) -> None:
-    arrays = {f"values_{m}": v for m, v in tokens.values.items()}
+    arrays: dict[str, NDArray[Any]] = {f"values_{m}": v for m, v in tokens.values.items()}
     arrays |= {f"mask_{m}": v for m, v in tokens.mask.items()}
     draft = path.with_suffix(".draft.npz")
     np.savez(draft, times_s=tokens.times_s, **arrays)

@@ -90,10 +90,11 @@ def tune_on_clips(run: OwnClips, progress: Progress) -> Outcome:
     fusion = Fusion(shape)
     restore(fusion, tensors, run.settings.weights / KIND)
     windows = _windows(run, clips, progress)
-    refuse_too_few(windows)
+    by_name: dict[str, LabelledWindows] = {str(part): some for part, some in windows.items()}
+    refuse_too_few(by_name)
     log = CurveLog(run.out, STAGE, _fingerprint(run, clips, manifest))
     try:
-        tuned = tune(fusion, calibration, windows, run.config, _both(log, progress))
+        tuned = tune(fusion, calibration, by_name, run.config, _both(log, progress))
     finally:
         log.close()
     _write(run, weights, manifest, tuned, windows)

@@ -79,7 +79,7 @@ def prepare(run: Run, stages: Mapping[str, Stage]) -> dict[str, Any]:
         for path in sorted(stage.fixed):
             if _holds(section, path.split(".")):
                 raise TrainError(f"{where}{path}: decided by the command line, not by the settings")
-        config = configured(stage_class(stage), section, where)
+        config: Any = configured(stage_class(stage), section, where)
         if run.settings.seed is not None:
             config = seeded(config, run.settings.seed, section)
         made[stage.name] = config

@@ -65,7 +65,7 @@ def read_settings(path: Path | None, known: typing.Collection[str]) -> RunSettin
     for name, value in sections.items():
         if not isinstance(value, dict):
             raise TrainError(f"{path}: {name}: a section wanted, got {value!r}")
-    general = {name: tree[name] for name in GENERAL if name in tree}
+    general: dict[str, Any] = {name: tree[name] for name in GENERAL if name in tree}
     made = configured(RunSettings, general, f"{path}: ")
     for name in made.stages:
         if name not in known:

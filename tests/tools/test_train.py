@@ -101,7 +101,7 @@ def test_checking_compares_with_the_shipped_manifest(
         return replace(BARE, metrics={"valid.accuracy": retrained})
 
     monkeypatch.setattr(train, "read_manifest", read)
-    monkeypatch.setitem(STAGES, "face", small_stage("face"))  # type: ignore[misc]
+    monkeypatch.setitem(STAGES, "face", small_stage("face"))
     place = Place(tmp_path, tmp_path / "w", tmp_path / "p", tmp_path / "c")
     assert train.check(["face"], place, None, Console(quiet=True)) is expected
 
@@ -113,7 +113,7 @@ def test_a_seed_reaches_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         seen.append(config.seed)
         return {}
 
-    monkeypatch.setitem(STAGES, "face", replace(small_stage("face"), train=note))  # type: ignore[misc]
+    monkeypatch.setitem(STAGES, "face", replace(small_stage("face"), train=note))
     place = Place(tmp_path, tmp_path / "w", tmp_path / "p", tmp_path / "c")
     train.train_kinds(["face"], place, 7, Console(quiet=True))
     train.train_kinds(["face"], place, None, Console(quiet=True))

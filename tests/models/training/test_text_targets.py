@@ -34,7 +34,9 @@ def labelled(count: int, fine: int = 0) -> LabelledText:
 
 
 def test_labels_become_distributions() -> None:
-    both = LabelledText(("a",), np.array([[1, 0, 1, 0, 0, 0, 0]], np.float32), np.zeros((1, 0)))
+    both = LabelledText(
+        ("a",), np.array([[1, 0, 1, 0, 0, 0, 0]], np.float32), np.zeros((1, 0), np.float32)
+    )
     assert distribution(both)[0, [0, 2]].tolist() == [0.5, 0.5]
 
 

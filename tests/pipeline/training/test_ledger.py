@@ -46,6 +46,6 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 def test_identity_and_digest_depend_on_content_alone(tmp_path: Path) -> None:
     done = finished(tmp_path / "w")
-    again = Finished("b", "", dict(reversed(done.files.items())), {}, 9.0)
+    again = Finished("b", "", dict(reversed(list(done.files.items()))), {}, 9.0)
     assert done.identity == again.identity
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1})
