@@ -144,20 +144,28 @@ class WorkerPredictor:
         """Start the worker without waiting, so that others can load meanwhile."""
         self._worker.start()
 
-    def ready(self) -> ModelIdentity:
+    def ready(
+        self, patience_ns: int = READY_NS, stopped: Callable[[], bool] = bool
+    ) -> ModelIdentity:
         """Wait until the launched worker has loaded its weights.
 
+        Args:
+            patience_ns: for how long.
+            stopped: asked meanwhile; True ends the wait.
+
         Raises:
-            StartError: it died, or took too long.
+            StartError: it died, took too long, or nobody waits any more.
         """
-        deadline_ns = time.monotonic_ns() + READY_NS
+        deadline_ns = time.monotonic_ns() + patience_ns
         while self._identity is None:
+            if stopped():
+                raise StartError("recognizer worker: stopped while it was loading")
             self._receive(0.05)
             death = self._worker.check(time.monotonic_ns())
             if death is not None:
                 raise StartError(death.detail)
             if time.monotonic_ns() > deadline_ns:
-                raise StartError(f"recognizer worker: not ready in {READY_NS // NS_PER_S} s")
+                raise StartError(f"recognizer worker: not ready in {patience_ns // NS_PER_S} s")
         return self._identity
 
     def submit(self, job: int, window: FeatureWindow) -> None:

@@ -1,8 +1,9 @@
 """Program of a worker process: `python -m tacit.pipeline.worker face|audio|text|recognizer`.
 
 Reads a `Job` from stdin, loads its models, says that it is ready, waits for `Go`, then works until
-its stream ends, if it is not a live one. It stays until stdin ends, since its parent may not have read everything yet.
-End-of-file means that the parent is done or gone: the worker ends at once, whatever it is doing.
+its stream ends, if it is not a live one. It stays until stdin ends, since its parent may not have
+read everything yet. End-of-file means that the parent is done or gone: the worker ends at once,
+whatever it is doing.
 """
 
 import os

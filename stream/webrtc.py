@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import aioice.ice
 from aiortc import (
+    MediaStreamTrack,
     RTCConfiguration,
     RTCDataChannel,
     RTCDtlsTransport,
@@ -133,7 +134,7 @@ class Peer:
         self._sink = sink
         video = False
         for transceiver in self._pc.getTransceivers():
-            track = transceiver.receiver.track
+            track: MediaStreamTrack | None = transceiver.receiver.track
             if track is None:
                 continue
             if track.kind == "audio" and self.sound is None:
@@ -179,8 +180,10 @@ class Peer:
         offered = check_offer(offer)
         if offered.audio:
             audio = pc.addTransceiver("audio", direction="recvonly")
-            codecs = RTCRtpReceiver.getCapabilities("audio").codecs
-            audio.setCodecPreferences([c for c in codecs if c.mimeType.lower() == "audio/opus"])
+            known = RTCRtpReceiver.getCapabilities("audio")
+            assert known is not None
+            opus = [c for c in known.codecs if c.mimeType.lower() == "audio/opus"]
+            audio.setCodecPreferences(opus)
         await pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await pc.setLocalDescription(await pc.createAnswer())
         return pc.localDescription.sdp
@@ -248,4 +251,4 @@ def include_loopback() -> None:
         return [*(["127.0.0.1"] if use_ipv4 else []), *found(use_ipv4=use_ipv4, use_ipv6=use_ipv6)]
 
     addresses.with_loopback = True  # type: ignore[attr-defined]
-    aioice.ice.get_host_addresses = addresses
+    aioice.ice.get_host_addresses = addresses  # type: ignore[assignment]

@@ -41,7 +41,7 @@ from ..predictors import ModelIdentity, WorkerPredictor
 from .broadcast import Broadcast
 from .handle import LiveHandle
 from .loop import EngineFailed, Listener, LiveLoop, Seat
-from .pool import StagePool
+from .pool import READY_NS, StagePool
 from .session import LiveSession
 
 T = TypeVar("T")
@@ -240,7 +240,8 @@ class LiveEngine:
                 self._run(stack)
         except (EngineFailed, StartError, StreamError, ModelError) as exc:
             self.failure = str(exc)
-            log.error("live engine: %s", exc)
+            if not self._stop.is_set():
+                log.error("live engine: %s", exc)
         finally:
             self._ready.set()
 
@@ -259,8 +260,8 @@ class LiveEngine:
         stack.callback(predictor.close)
         pool.launch()
         predictor.launch()
-        pool.ready()
-        self.identity = predictor.ready()
+        pool.ready(self._stop.is_set)
+        self.identity = predictor.ready(READY_NS, self._stop.is_set)
         self._pids = lambda: {**pool.workers, "recognizer": predictor.pid}
         if not self.events_endpoint:
             self.events_endpoint = place.endpoint("events")

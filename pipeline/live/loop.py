@@ -117,9 +117,9 @@ class LiveLoop:
         for seat in self.seats.values():
             self._send_media(seat)
         for packet in self._pool.receive():
-            seat = self.seats.get(packet.participant)  # type: ignore[assignment]
-            if seat is not None:
-                self._submit(seat, seat.session.accept(packet, now_ns), now_ns)
+            owner = self.seats.get(packet.participant)
+            if owner is not None:
+                self._submit(owner, owner.session.accept(packet, now_ns), now_ns)
         for seat in self.seats.values():
             self._submit(seat, seat.session.tick(now_ns), now_ns)
         self._take_predictions(now_ns)
@@ -150,7 +150,7 @@ class LiveLoop:
         seat.seq[modality] += 1
         if piece.kind == "end":
             for target in ("audio", "text") if modality == "audio" else ("face",):
-                self._pool.send(target, packet)  # type: ignore[arg-type]
+                self._pool.send(target, packet)
             return
         for target, media in session.route(packet):
             sent = self._pool.send(target, media)

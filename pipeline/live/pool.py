@@ -4,7 +4,7 @@ A worker that dies or hangs is replaced; what was under way in it is lost, and s
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -100,14 +100,19 @@ class StagePool:
         for stage in self._stages.values():
             stage.worker.start()
 
-    def ready(self) -> None:
+    def ready(self, stopped: Callable[[], bool] = bool) -> None:
         """Wait until each worker has loaded its models.
 
+        Args:
+            stopped: asked meanwhile; True ends the wait.
+
         Raises:
-            StartError: one died or took too long.
+            StartError: one died or took too long, or nobody waits any more.
         """
         deadline_ns = time.monotonic_ns() + READY_NS
         while not all(stage.worker.ready for stage in self._stages.values()):
+            if stopped():
+                raise StartError("the workers were stopped while they were loading")
             for _ in self.receive():
                 continue
             for stage in self._stages.values():

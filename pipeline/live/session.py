@@ -7,7 +7,7 @@ needs through decoding and the stages: before that, its absence means nothing.
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ...models.features import Modality, Prediction
@@ -46,12 +46,11 @@ class StreamCounts:
     offered: int = 0
     sent: int = 0
     answered: int = 0
-    dropped: dict[str, int] | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
 
     def drop(self, reason: str) -> None:
         """Count a piece that is lost."""
-        dropped = self.dropped = self.dropped or {}
-        dropped[reason] = dropped.get(reason, 0) + 1
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
 
 class LiveSession:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from .errors import ApiError
 
@@ -96,9 +97,7 @@ def _has_token(request: web.Request, token: str) -> bool:
     return hmac.compare_digest(given.encode(), token.encode())
 
 
-def guard(
-    access: Access, refused: Callable[[str], None]
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard(access: Access, refused: Callable[[str], None]) -> Middleware:
     """Middleware: checks access, turns errors into JSON, puts headers on.
 
     Args:

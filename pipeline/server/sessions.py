@@ -145,9 +145,7 @@ async def mend_in(desk: Desk, served: Served, modality: str | None) -> None:
     """
     if modality is not None and modality not in MODALITIES:
         raise ApiError("bad_request", f"modality must be one of {', '.join(MODALITIES)}")
-    await _on_session(
-        desk, served, lambda session: session.damage.mend(cast("Modality | None", modality))
-    )
+    await _on_session(desk, served, lambda session: session.damage.mend(modality))
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:

@@ -107,8 +107,8 @@ async def _send(socket: web.WebSocketResponse, viewer: Viewer, desk: Desk) -> No
         if served.state != "ended":
             for line in served.last_lines():
                 await socket.send_str(line.text)
-    while (line := await viewer.take()) is not None:
-        await socket.send_str(line.text)
+    while (news := await viewer.take()) is not None:
+        await socket.send_str(news.text)
 
 
 async def _receive(socket: web.WebSocketResponse, desk: Desk) -> None:

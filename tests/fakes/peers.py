@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,16 @@ class ClipTrack(MediaStreamTrack):
         await asyncio.sleep(max(0.0, self._begin_s + t_s - loop.time()))
         return frame
 
-    def _decoded(self) -> Any:
+    def _decoded(self) -> Iterator[tuple[Any, float]]:
         turn = 0.0
         while True:
             last = 0.0
             with av.open(str(self._path)) as container:
                 resampler = av.AudioResampler(format="s16", layout="stereo", rate=48_000)
-                streams = {"audio": 0} if self.kind == "audio" else {"video": 0}
-                for frame in container.decode(**streams):  # type: ignore[call-overload]
+                streams = container.streams.audio if self.kind == "audio" else None
+                frames: Any = container.decode(*(streams or container.streams.video))
+                for frame in frames:
+                    out: Any
                     for out in resampler.resample(frame) if self.kind == "audio" else [frame]:
                         t_s = turn + float(out.pts * out.time_base)
                         last = max(last, t_s)

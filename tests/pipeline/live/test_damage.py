@@ -9,7 +9,7 @@ from tacit.stream.packet import NS_PER_S, Modality, Packet
 def media(modality: Modality, t_s: float, level: float = 0.1) -> Packet:
     data = np.full((4, 4, 3), round(level * 255), np.uint8)
     if modality == "audio":
-        data = np.full(320, level, np.float32)  # type: ignore[assignment]
+        data = np.full(320, level, np.float32)
     t_ns = round(t_s * NS_PER_S)
     return Packet("media", modality, "p1", modality, 0, 0, t_ns, 20_000_000, t_ns, data)
 

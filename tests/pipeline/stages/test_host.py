@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_live_pictures_give_what_a_recording_gives_and_an_outline_if_asked(sampl
             break
         asked = Packet(**{f: getattr(packet, f) for f in packet.__slots__} | {"meta": {OUTLINE: 1}})
         live += host.take(asked)
-    outlines = [p.meta[OUTLINE] for p in live if OUTLINE in p.meta]
+    outlines: list[Any] = [p.meta[OUTLINE] for p in live if OUTLINE in p.meta]
     assert len(outlines) == sum(bool(p.data.size) for p in live) == 11
     assert all(0 < x < 1 and 0 < y < 1 for points in outlines for x, y in points)
     for one, other in zip(live, whole, strict=False):
