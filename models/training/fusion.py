@@ -160,7 +160,7 @@ def write(
     out: Path, fitted: Fitted, data: FusionData, prior: Floats, config: FusionTrainingConfig
 ) -> Manifest:
     """Judge a network on validation and test, and write its checkpoint to `out`."""
-    found = {"valid.best_epoch": float(fitted.epoch)}
+    found = {"valid.best_epoch": float(fitted.epoch)} if fitted.epoch else {}
     found |= figures("valid", fitted.judged, fitted.calibration, prior, config.rounds)
     pairer = Pairer(data.banks["test"], prior, config.pairing, fitted.net.config.bins)
     seen = judge(fitted.net, data.alone["test"], pairer, config.paired_windows, config.seed)
