@@ -15,7 +15,7 @@ from torch import Tensor
 from ..features import Modality
 from ..fusion import Fusion
 from ..labels import EMOTIONS
-from ..recovery.averaging import Sampled, spread_of
+from ..recovery.averaging import Sampled, read_samples
 from ..recovery.flow import Solver
 from ..recovery.gate import Gate, gate_features, gate_loss, mix
 from ..training.loop import FitConfig, fit_steps, frozen
@@ -40,7 +40,11 @@ FOLDS: Final = 5
 TRAIN_ORDERS: Final = 4
 VALID_WINDOWS: Final = 240
 SAMPLES: Final = (1, 8, 32)
-FEW: Final = 8
+BLIND: Final = "recovery without past, K=8"
+NAIVE: Final = "naive one-step Euler of the teacher, K=8"
+COUNTS: Final = {"hold last": 1, "MLP regression": 1, BLIND: 8, NAIVE: 8}
+"""Samples of the fills that are read beside recovery."""
+PAST_HIDDEN: Final = 0.5
 GATE_STEPS: Final = 200
 Condition = tuple[Modality, int]
 CONDITIONS: Final[tuple[Condition, ...]] = tuple((name, gap) for name in NAMES for gap in GAPS)
@@ -67,21 +71,29 @@ class Readers:
 
     Attributes:
         whole: fusion that was trained on whole windows.
-        drop: leaves out what is lost; without and with distillation from `whole`.
-        drop_kd: the same, distilled.
-        drop_past: distilled, and given the past as further tokens.
-        drop_twin: `drop_past` with another seed, as a control for averaging.
-        fills: by name: how what is lost is filled, who reads it, and whether with the past.
-        gate: between `drop_past` and recovery.
+        drop: leaves out what is lost.
+        drop_kd: the same, distilled from `whole`.
+        drop_twin: `drop_kd` once more, as a control for averaging.
+        drop_past: distilled, and given the past as further tokens, in training half of the time,
+            so that it can do without.
+        fills: by name: how what is lost is filled, and who reads it.
+        gate: between recovery and leaving out.
+        gate_past: whether leaving out is by `drop_past`; validation chooses.
     """
 
     whole: Fusion
     drop: Fusion
     drop_kd: Fusion
-    drop_past: Fusion
     drop_twin: Fusion
-    fills: Mapping[str, tuple[Fill, Fusion, bool]]
+    drop_past: Fusion
+    fills: Mapping[str, tuple[Fill, Fusion]]
     gate: Gate
+    gate_past: bool
+
+    def left_out(self, batch: Batch) -> Tensor:
+        """Probabilities of the drop model that the gate mixes with recovery."""
+        fusion = self.drop_past if self.gate_past else self.drop_kd
+        return read(fusion, batch.dropped(self.gate_past))
 
 
 def train(bench: Bench, tokens: dict[Modality, Tensor]) -> Readers:
@@ -90,35 +102,50 @@ def train(bench: Bench, tokens: dict[Modality, Tensor]) -> Readers:
     def whole_view(batch: Batch) -> Shown:
         return batch.whole(past=False)
 
+    def without(batch: Batch) -> Shown:
+        return batch.dropped(past=False)
+
+    def with_past(batch: Batch) -> Shown:
+        return batch.dropped(past=True)
+
+    def forgetful(batch: Batch) -> Shown:
+        return batch.forgetting(PAST_HIDDEN, bench.generator).dropped(past=True)
+
     whole = fit_fusion(bench, whole_view, None, past=False)
     teacher = (whole, whole_view)
 
-    def reader(fill: Fill, past: bool) -> Fusion:
+    def reader(fill: Fill) -> Fusion:
         def view(batch: Batch) -> Shown:
-            return batch.filled(fill(batch, 1, bench.generator), past)
+            return batch.filled(fill(batch, 1, bench.generator), past=False)
 
-        return fit_fusion(bench, view, teacher, past)
+        return fit_fusion(bench, view, teacher, past=False)
 
-    drops = [
-        fit_fusion(bench, lambda b, p=past: b.dropped(p), known, past=past)  # type: ignore[misc]
-        for past, known in ((False, None), (False, teacher), (True, teacher), (True, teacher))
-    ]
+    drops = [fit_fusion(bench, without, known, past=False) for known in (None, teacher, teacher)]
+    drop_past = fit_fusion(bench, with_past, teacher, past=True, trained_on=forgetful)
     regression = regressed(fit_regressor(bench, past=True), past=True)
     flow, student = fit_recovery(bench, whole, True, tokens)
-    once = Solver(1, student=True)
-    recovery, blind = sampler_of(student, True, once), sampler_of(student, False, once)
-    naive = sampler_of(flow, True, Solver(1))
-    by_past = reader(recovery, past=True)
+    recovery = sampler_of(student, True, Solver(1, student=True))
+    by_recovery = reader(recovery)
     fills = {
-        "hold last": (held, reader(held, past=False), False),
-        "MLP regression": (regression, reader(regression, past=True), True),
-        "recovery": (recovery, by_past, True),
-        "recovery, reader without past": (recovery, reader(recovery, past=False), False),
-        "recovery without past": (blind, reader(blind, past=False), False),
-        "naive one-step Euler of the teacher": (naive, by_past, True),
+        "hold last": (held, reader(held)),
+        "MLP regression": (regression, reader(regression)),
+        "recovery": (recovery, by_recovery),
+        BLIND: (sampler_of(student, False, Solver(1, student=True)), by_recovery),
+        NAIVE: (sampler_of(flow, True, Solver(1)), by_recovery),
     }
-    gate = fit_gate(bench, drops[2], fills["recovery"])
-    return Readers(whole, *drops, fills, gate)
+    labels = bench.valid.labels
+    losses = [
+        float(torch.nn.functional.nll_loss(read(fusion, shown).clamp(min=1e-9).log(), labels))
+        for fusion, shown in (
+            (drops[1], without(bench.valid)),
+            (drop_past, with_past(bench.valid)),
+        )
+    ]
+    gate_past = losses[1] < losses[0]
+    plain = read(drop_past, with_past(bench.valid)) if gate_past else None
+    left_out = read(drops[1], without(bench.valid)) if plain is None else plain
+    gate = fit_gate(bench, left_out, fills["recovery"])
+    return Readers(whole, *drops, drop_past, fills, gate, gate_past)
 
 
 def read(fusion: Fusion, shown: Shown, samples: int = 1) -> Tensor:
@@ -128,29 +155,22 @@ def read(fusion: Fusion, shown: Shown, samples: int = 1) -> Tensor:
     return p.reshape(-1, samples, p.shape[1]).mean(dim=1)
 
 
-def sampled(batch: Batch, fill: tuple[Fill, Fusion, bool], generator: torch.Generator) -> Sampled:
+def sampled(batch: Batch, fill: tuple[Fill, Fusion], generator: torch.Generator) -> Sampled:
     """The reading of many samples, and how they differ."""
-    make, fusion, past = fill
-    recovered = make(batch, SAMPLES[-1], generator)
+    make, fusion = fill
     with torch.no_grad():
-        out = fusion.read(*batch.filled(recovered, past))
-    logits = out.logits.reshape(len(batch), SAMPLES[-1], -1)
-    each = logits.softmax(dim=-1)
-    feature = out.feature.reshape(len(batch), SAMPLES[-1], -1)
-    spread = spread_of(recovered, batch.condition())
-    return Sampled(each.mean(dim=1), each, logits, feature, spread)
+        return read_samples(fusion, make(batch, SAMPLES[-1], generator), batch.condition())
 
 
-def fit_gate(bench: Bench, drop: Fusion, fill: tuple[Fill, Fusion, bool]) -> Gate:
+def fit_gate(bench: Bench, left_out: Tensor, fill: tuple[Fill, Fusion]) -> Gate:
     """Fit the gate on the validation people, whom neither reading was trained on."""
     batch = bench.valid
     recovered = sampled(batch, fill, bench.generator)
-    p_drop = read(drop, batch.dropped(past=True))
-    features = gate_features(batch.condition(), recovered, p_drop)
+    features = gate_features(batch.condition(), recovered, left_out)
     gate = Gate(NAMES, hidden=4)
 
     def loss_of(_: int) -> Tensor:
-        return gate_loss(gate, features, recovered.probabilities, p_drop, batch.labels)
+        return gate_loss(gate, features, recovered.probabilities, left_out, batch.labels)
 
     fit_steps([gate], loss_of, FitConfig(GATE_STEPS, rate=1e-2, weight_decay=0.05))
     return frozen(gate)
@@ -158,29 +178,25 @@ def fit_gate(bench: Bench, drop: Fusion, fill: tuple[Fill, Fusion, bool]) -> Gat
 
 def answers(readers: Readers, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     """What each method says, (B, C) by name."""
+    without = batch.dropped(past=False)
     said = {
         "whole": read(readers.whole, batch.whole(past=False)),
-        "drop": read(readers.drop, batch.dropped(past=False)),
-        "drop+KD": read(readers.drop_kd, batch.dropped(past=False)),
+        "drop": read(readers.drop, without),
+        "drop+KD": read(readers.drop_kd, without),
         "drop+KD given the past": read(readers.drop_past, batch.dropped(past=True)),
     }
-    twin = read(readers.drop_twin, batch.dropped(past=True))
-    said["two drop+KD given the past, averaged"] = 0.5 * (said["drop+KD given the past"] + twin)
-    for name, (fill, fusion, past) in readers.fills.items():
-        if name in ("hold last", "MLP regression"):
-            said[name] = read(fusion, batch.filled(fill(batch, 1, generator), past))
-            continue
-        if name != "recovery":
-            made = fill(batch, FEW, generator)
-            said[f"{name}, K={FEW}"] = read(fusion, batch.filled(made, past), FEW)
+    said["two drop+KD, averaged"] = 0.5 * (said["drop+KD"] + read(readers.drop_twin, without))
+    for name, count in COUNTS.items():
+        fill, fusion = readers.fills[name]
+        said[name] = read(fusion, batch.filled(fill(batch, count, generator), False), count)
     recovered = sampled(batch, readers.fills["recovery"], generator)
     for count in SAMPLES:
         said[f"recovery, K={count}"] = recovered.each[:, :count].mean(dim=1)
-    p_drop = said["drop+KD given the past"]
+    left_out = readers.left_out(batch)
     with torch.no_grad():
-        share = readers.gate(gate_features(batch.condition(), recovered, p_drop))
-    said["recovery, soft gate"] = mix(share, recovered.probabilities, p_drop)
-    said["recovery and drop+KD given the past, averaged"] = 0.5 * (recovered.probabilities + p_drop)
+        share = readers.gate(gate_features(batch.condition(), recovered, left_out))
+    said["recovery, soft gate"] = mix(share, recovered.probabilities, left_out)
+    said["recovery and drop+KD, averaged"] = 0.5 * (recovered.probabilities + said["drop+KD"])
     return said
 
 
@@ -213,6 +229,7 @@ def run(takes: Takes, fold: int, seed: int, budget: Budget, faced: Sequence[int]
         "fold": fold,
         "seed": seed,
         "people": [int(p) for p in parts.test],
+        "gate_past": readers.gate_past,
         "test": score(readers, test, standard, rng, generator),
     }
 

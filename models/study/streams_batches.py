@@ -66,6 +66,15 @@ class Batch:
         """Per modality (B, BINS) bool, what is left of the window."""
         return {name: self.measured[name][:, PAST:] & ~self.lost[name] for name in NAMES}
 
+    def forgetting(self, share: float, generator: torch.Generator) -> "Batch":
+        """A copy in which some windows have no past."""
+        known = torch.rand(len(self), 1, generator=generator) >= share
+        measured = {
+            name: torch.cat([mask[:, :PAST] & known, mask[:, PAST:]], dim=1)
+            for name, mask in self.measured.items()
+        }
+        return Batch(self.tokens, measured, self.lost, self.labels, self.people)
+
     def condition(self, past: bool = True) -> Condition:
         """What recovery is given."""
         return Condition.of(self.truth, self.kept, self.lost, self._past() if past else None)

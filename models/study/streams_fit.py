@@ -105,22 +105,30 @@ class Best:
         self._module.load_state_dict(self._kept)
 
 
-def fit_fusion(bench: Bench, view: View, teacher: tuple[Fusion, View] | None, past: bool) -> Fusion:
+def fit_fusion(
+    bench: Bench,
+    view: View,
+    teacher: tuple[Fusion, View] | None,
+    past: bool,
+    trained_on: View | None = None,
+) -> Fusion:
     """Train a fusion on one way of showing windows.
 
     Args:
         bench: data and budget.
-        view: how windows are shown, in training and validation.
+        view: how windows are shown.
         teacher: a frozen fusion that sees everything, and how; None trains on labels alone.
         past: whether the view has the past in front.
+        trained_on: how they are shown in training, if otherwise.
     """
+    shown = view if trained_on is None else trained_on
     budget = bench.budget
     bins = SPAN if past else BINS
     net = Fusion(FusionConfig(DIMS, bins=bins, width=budget.width, layers=1, dropout=0.2))
 
     def loss_of(_: int) -> Tensor:
         batch = bench.sampler.draw(budget.batch)
-        said = net.read(*view(batch)).logits
+        said = net.read(*shown(batch)).logits
         loss = functional.cross_entropy(said, batch.labels, label_smoothing=SMOOTHING)
         if teacher is None:
             return loss

@@ -9,19 +9,15 @@ from ..errors import ModelError
 from .statistics import Floats, Tally, draws, interval, recall_curve, stack, surprise_curve
 from .streams_windows import BIN_S, GAPS, NAMES
 
-OURS: Final = (
-    "recovery, soft gate",
-    "recovery, K=32",
-    "recovery, reader without past, K=8",
-    "recovery and drop+KD given the past, averaged",
-)
+OURS: Final = ("recovery, soft gate", "recovery, K=32", "recovery and drop+KD, averaged")
 AGAINST: Final = (
     "drop",
     "drop+KD",
     "hold last",
     "drop+KD given the past",
-    "two drop+KD given the past, averaged",
+    "two drop+KD, averaged",
     "MLP regression",
+    "recovery, K=1",
     "recovery without past, K=8",
     "naive one-step Euler of the teacher, K=8",
 )

@@ -83,3 +83,18 @@ def test_judged_windows_are_of_those_who_have_the_modality() -> None:
     assert int(voices.lost["audio"].sum(dim=1).max()) == 4
     assert not voices.lost["face"].any()
     assert not faces.kept["face"].any()
+
+
+def test_some_windows_forget_their_past_and_nothing_else() -> None:
+    drawn = batch()
+    less = drawn.forgetting(0.5, torch.Generator().manual_seed(0))
+    known = less.measured["audio"][:, :PAST].any(dim=1)
+    had = drawn.measured["audio"][:, :PAST].any(dim=1)
+    assert 0.2 < float(known[had].float().mean()) < 0.8
+    for name in NAMES:
+        assert torch.equal(less.kept[name], drawn.kept[name])
+        assert not less.measured[name][:, :PAST][~known].any()
+        assert torch.equal(less.measured[name][known], drawn.measured[name][known])
+    tokens, mask, _ = less.dropped(past=True)
+    assert not mask["audio"][~known, :PAST].any()
+    assert (tokens["audio"][~known, :PAST] == 0.0).all()
