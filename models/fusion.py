@@ -117,26 +117,34 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor, first: int | None = None) -> Tensor:
         """Mix tokens.
 
         Args:
             x: (B, S, W).
             bias: (B, 1, 1, S) float added to the attention scores; -inf bars a key.
+            first: give only so many tokens from the front, which saves most of the work when the
+                others are not needed any more; None gives all.
 
         Returns:
-            (B, S, W).
+            (B, S or `first`, W).
         """
-        batch, length, width = x.shape
-        parts = self.queries_keys_values(self.norm_attention(x))
-        parts = parts.view(batch, length, 3, self.heads, width // self.heads)
-        q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        batch, _, width = x.shape
+        weight, offset = self.queries_keys_values.weight, self.queries_keys_values.bias
+        normed = self.norm_attention(x)
+        q = functional.linear(normed[:, :first], weight[:width], offset[:width])
+        keys_values = functional.linear(normed, weight[width:], offset[width:])
+        q, k, v = (self._heads(part) for part in (q, *keys_values.chunk(2, dim=-1)))
         scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5) + bias
-        mixed = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, length, width)
-        x = x + self.dropout(self.merge(mixed))
+        mixed = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, -1, width)
+        x = x[:, :first] + self.dropout(self.merge(mixed))
         mixed = x + self.dropout(self.feed(self.norm_feed(x)))
         assert isinstance(mixed, Tensor)
         return mixed
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(B, S, W) as (B, H, S, W / H)."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class Reader(nn.Module):
@@ -271,8 +279,9 @@ class Fusion(nn.Module):
         barred = functional.pad(~present, (1, 0), value=False)
         bias = torch.zeros(barred.shape, dtype=x.dtype, device=x.device)
         bias = bias.masked_fill(barred, -torch.inf)[:, None, None, :]
-        for block in self.blocks:
-            x = block(x, bias)
+        for number, block in enumerate(self.blocks, start=1):
+            # Only the summary leaves the last block.
+            x = block(x, bias, 1 if number == len(self.blocks) else None)
         return torch.as_tensor(self.norm(x[:, 0]))
 
     def _check(self, tokens: Mapping[Modality, Tensor], mask: Mapping[Modality, Tensor]) -> None:

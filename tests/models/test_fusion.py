@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tacit.models.errors import ModelError
 from tacit.models.features import MODALITIES, Modality
-from tacit.models.fusion import SOURCES, Fusion, FusionConfig, FusionOutput
+from tacit.models.fusion import SOURCES, Block, Fusion, FusionConfig, FusionOutput
 
 DIMS: dict[Modality, int] = {"audio": 5, "face": 6, "text": 4}
 CONFIG = FusionConfig(DIMS, bins=3, width=8, layers=2, heads=2)
@@ -148,3 +148,11 @@ def test_config_round_trip() -> None:
 def test_bad_config_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         FusionConfig.from_dict({**CONFIG.as_dict(), **change})
+
+
+def test_a_block_can_give_its_first_tokens_alone() -> None:
+    torch.manual_seed(0)
+    block = Block(8, 2, 0.0).eval()
+    x, bias = torch.randn(3, 5, 8), torch.zeros(3, 1, 1, 5)
+    bias[..., 4] = -torch.inf
+    assert torch.allclose(block(x, bias, 2), block(x, bias)[:, :2], atol=1e-6)
