@@ -144,7 +144,8 @@ class Block(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, S, W) as (B, H, S, W / H)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, length, width = x.shape
+        return x.reshape(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
 
 class Reader(nn.Module):

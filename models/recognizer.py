@@ -214,10 +214,11 @@ class Recognizer:
     def warm_up(self) -> None:
         """Read made-up windows, so that the first real one is not slower than the others."""
         config = self.config
-        for present, lost in ((MODALITIES, ()), (("audio", "text"), ("face",))):
+        face_lost: tuple[frozenset[Modality], ...] = (frozenset(), frozenset({"face"}))
+        for lost in face_lost:
             values = {m: np.zeros((config.bins, config.dims[m]), np.float32) for m in MODALITIES}
-            mask = {m: np.full(config.bins, m in present) for m in MODALITIES}
-            self.predict(FeatureWindow("", 0, 1, values, mask, {}, frozenset(lost)))
+            mask = {m: np.full(config.bins, m not in lost) for m in MODALITIES}
+            self.predict(FeatureWindow("", 0, 1, values, mask, {}, lost))
 
     def predict_batch(
         self,

@@ -96,7 +96,7 @@ def compared(run: Run, rivals: Rivals, windows: int) -> dict[str, Any]:
             readings = {
                 part: read_all(
                     rivals,
-                    (here.pairer(rivals.fusion, part), np.random.default_rng([5, number])),  # type: ignore[arg-type]
+                    (here.pairer(rivals.fusion, part), np.random.default_rng([5, number])),
                     gap,
                     windows,
                     (noise, time.perf_counter),

@@ -141,7 +141,7 @@ def joined(parts: Tensors, names: tuple[Modality, ...]) -> Tensor:
 
 def split(joint: Tensor, names: tuple[Modality, ...], bins: int) -> dict[Modality, Tensor]:
     """(B, M * T, ...) as per-modality (B, T, ...); undoes `joined`."""
-    return dict(zip(names, joint.split(bins, dim=1), strict=True))
+    return dict(zip(names, torch.split(joint, bins, dim=1), strict=True))
 
 
 def _mapped(tensors: Tensors, change: Change) -> dict[Modality, Tensor]:

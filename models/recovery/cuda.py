@@ -64,11 +64,11 @@ class GraphReader:
         """Time of one replay by CUDA events, ms."""
         begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        begin.record()  # type: ignore[no-untyped-call]
+        begin.record()
         self._graph.replay()
-        end.record()  # type: ignore[no-untyped-call]
+        end.record()
         torch.cuda.synchronize()
-        return float(begin.elapsed_time(end))  # type: ignore[no-untyped-call]
+        return float(begin.elapsed_time(end))
 
     def largest_difference(self) -> float:
         """Between the graph's probabilities and those of the same kernels one by one."""

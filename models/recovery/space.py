@@ -79,7 +79,7 @@ class TokenSpace(nn.Module):
         return {
             name: (part * self._buffer(name, "scale")) @ self._buffer(name, "basis").T
             + self._buffer(name, "mean")
-            for name, part in zip(self.names, latents.split(bins, dim=-2), strict=True)
+            for name, part in zip(self.names, torch.split(latents, bins, dim=-2), strict=True)
         }
 
     def active(self) -> Tensor:

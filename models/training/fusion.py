@@ -186,7 +186,8 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.rate, total_steps=config.epochs * config.steps, pct_start=0.15
     )
-    best, least, curve = None, math.inf, []
+    best, least = None, math.inf
+    curve: list[tuple[float, float]] = []
     for epoch in range(1, config.epochs + 1):
         total = 0.0
         net.train()

@@ -144,7 +144,7 @@ class GapPairer:
     def _ages(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """(N,) age of the newest past token, s, log-uniform."""
         low, high = np.log(self._config.youngest_s), np.log(self._config.oldest_s)
-        return np.exp(rng.uniform(low, high, size=count))
+        return np.asarray(np.exp(rng.uniform(low, high, size=count)), dtype=np.float64)
 
     @staticmethod
     def _other(labels: Ints, rng: np.random.Generator) -> Ints:

@@ -28,6 +28,7 @@ from .recovery_readings import CHUNK, whole_view
 
 Filler = Callable[[Condition], dict[Modality, Tensor]]
 Clock = Callable[[], float]
+Line = dict[str, float | str | int | None]
 
 STUDENT_STEPS: Final = (1, 2, 4)
 SAMPLES: Final = (1, 8, 32)
@@ -186,7 +187,8 @@ def energy_distance(one: Tensor, other: Tensor) -> float:
     within = sum(
         float(torch.cdist(x, x).sum()) / (len(x) * max(1, len(x) - 1)) for x in (one, other)
     )
-    return (2.0 * float(torch.cdist(one, other).mean()) - within) / scale
+    distance = (2.0 * float(torch.cdist(one, other).mean()) - within) / scale
+    return float(distance)
 
 
 def averaged(row: Row, samples: int, temperature: float) -> Float32:
@@ -207,15 +209,15 @@ def sample_counts(name: str) -> tuple[int, ...]:
     return (1, TEACHER_SAMPLES) if name.startswith(("teacher", "euler")) else (1,)
 
 
-def table(valid: Readings, test: Readings) -> list[dict[str, float | str | int | None]]:
+def table(valid: Readings, test: Readings) -> list[Line]:
     """One line per method and number of samples: temperatures from `valid`, figures of `test`."""
-    lines: list[dict[str, float | str | int | None]] = []
+    lines: list[Line] = []
     for name, row in test.rows.items():
         for samples in sample_counts(name):
             temperature = best_temperature(valid.rows[name], samples, valid.labels)
             p = averaged(row, samples, temperature)
             predicted = p.argmax(axis=1)
-            line: dict[str, float | str | int | None] = {
+            line: Line = {
                 "method": name,
                 "samples": samples,
                 "accuracy": accuracy(test.labels, predicted),
@@ -224,7 +226,8 @@ def table(valid: Readings, test: Readings) -> list[dict[str, float | str | int |
                 "ece": expected_calibration_error(p, test.labels),
                 "temperature": round(temperature, 3),
             }
-            lines.append(line | _nearness(row, len(test.labels), samples, max(sample_counts(name))))
+            line.update(_nearness(row, len(test.labels), samples, max(sample_counts(name))))
+            lines.append(line)
     return lines
 
 
