@@ -26,6 +26,8 @@ TRANSIT_NS: Final = 100 * NS_PER_MS
 MOST_TRANSIT_NS: Final = 500 * NS_PER_MS
 SPARE_NS: Final = 30 * NS_PER_MS
 LIVE_ONLY: Final = frozenset({STAMPS, PIECES, OUTLINE})
+LEVEL_NS: Final = 250 * NS_PER_MS
+"""How often viewers are shown how loud it is."""
 EASE: Final = 0.002
 """Share of its excess that the transit loses with each packet, so that one slow moment passes."""
 MOST_OUT: Final[Mapping[Modality, int]] = {"face": 3, "audio": 25}
@@ -81,6 +83,7 @@ class LiveSession:
         self._transit_ns = float(TRANSIT_NS)
         self._intake = Intake(setup, identity, tap)
         self._traces = Traces()
+        self._level_due_ns = 0
         self._views: deque[dict[str, Any]] = deque(maxlen=64)
         self._first: list[Event] = [self._intake.ready]
 
@@ -146,6 +149,7 @@ class LiveSession:
                     "outline": outline or None,
                 }
             )
+        self._show_level(packet)
         meta = {k: v for k, v in packet.meta.items() if k not in LIVE_ONLY}
         self._learn_transit(packet)
         now_ns = max(self._intake.now_ns, self.now_ns - self.transit_ns)
@@ -196,6 +200,16 @@ class LiveSession:
     def close(self, reason: CloseReason, at_ns: int) -> list[Event]:
         """The last events."""
         return [*self.flush(at_ns), *self._intake.close(reason)]
+
+    def _show_level(self, packet: Packet) -> None:
+        measures = packet.meta.get("measures")
+        heard = packet.modality == "audio" and isinstance(measures, dict) and "rms_db" in measures
+        if not heard or packet.t_capture_ns < self._level_due_ns:
+            return
+        assert isinstance(measures, dict)
+        self._level_due_ns = packet.t_capture_ns + LEVEL_NS
+        t_ms, level_db = packet.t_capture_ns // NS_PER_MS, round(float(measures["rms_db"]), 1)
+        self._views.append({"type": "view.level", "t_ms": t_ms, "db": level_db})
 
     def _learn_transit(self, packet: Packet) -> None:
         """Machines under load are late; a stream that is merely late must not count as lost."""

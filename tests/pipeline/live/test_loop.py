@@ -192,6 +192,8 @@ def test_viewers_are_shown_where_the_face_is() -> None:
     faces = [v for v in live.heard.seen if v["type"] == "view.face"]
     assert faces
     assert faces[0]["outline"] == [[0.5, 0.5]]
+    levels = [v for v in live.heard.seen if v["type"] == "view.level"]
+    assert [v["db"] for v in levels] == [-20.0] * 4
     packets = [p for p in live.pool.taken if p.modality == "audio"]
     assert all("outline" not in p.meta for p in packets)
 
