@@ -9,6 +9,7 @@ never run twice. `write` puts the figures of all folds and of a trained checkpoi
 """
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +46,7 @@ def run(
         raise typer.Exit(1)
     torch.set_num_threads(1)
     plan = [(name, purpose, fold) for fold in range(FOLDS[purpose]) for name in names]
-    audio_study.study(root, log, plan, cache, typer.echo)
+    audio_study.study(root, log, plan, cache, typer.echo, time.process_time)
 
 
 @app.command()

@@ -92,7 +92,7 @@ def test_a_fold_is_written_down_and_never_run_again(tmp_path: Path) -> None:
             soundfile.write(folder / f"03-01-{code:02d}-01-01-01-{actor:02d}.wav", tone, 16_000)
     log, said = tmp_path / "runs" / "study.jsonl", list[str]()
     plan = [("tiny", CHOOSING, 1), ("functionals", CHOOSING, 1)]
-    study(tmp_path, log, plan, None, said.append)
+    study(tmp_path, log, plan, None, said.append, lambda: 0.0)
     row, machine = read_log(log)
     assert machine["labels"] == row["labels"]
     assert machine["uar"] > 0.9  # tones tell the emotions apart
@@ -101,7 +101,7 @@ def test_a_fold_is_written_down_and_never_run_again(tmp_path: Path) -> None:
     assert len(row["predicted"]) == len(row["predicted_noise"]) == 14
     assert any(line.startswith("tiny choose 1: UAR") for line in said)
     said.clear()
-    study(tmp_path, log, plan, None, said.append)
+    study(tmp_path, log, plan, None, said.append, lambda: 0.0)
     assert not said
     assert len(read_log(log)) == 2
 

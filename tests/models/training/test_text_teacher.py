@@ -1,7 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
+from tacit.models.features import Float32
 from tacit.models.training.text_teacher import (
+    Ints,
+    Opinions,
     TeacherConfig,
     WordCounts,
     cross_fitted,
@@ -57,11 +62,11 @@ def test_no_sentence_is_judged_by_a_model_that_saw_it() -> None:
     folds = fold_of(12, 3, seed=0)
     seen: list[set[int]] = []
 
-    def fit(chosen: np.ndarray[tuple[int], np.dtype[np.int64]], fold: int):  # type: ignore[no-untyped-def]
+    def fit(chosen: Ints, fold: int) -> Opinions:
         known = set(chosen.tolist())
         seen.append(known)
 
-        def opinions(new):  # type: ignore[no-untyped-def]
+        def opinions(new: Any) -> Float32:
             saw = [float(int(x) in known) for x in new[:, 0]]
             return np.tile(np.array(saw, dtype=np.float32)[:, None], (1, 7))
 
