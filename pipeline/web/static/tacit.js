@@ -204,7 +204,7 @@ export class Tacit {
   #timer = null;
   #heardAt = 0;
   #watch = null;
-  #leave = () => { if (this.#link instanceof PeerLink) this.#link.close(); };
+  #leave = () => this.#abandon();
   #resumes;
   #ended = false;
   #watching = false;
@@ -360,6 +360,12 @@ export class Tacit {
         else this.#retry(error.message);
       }
     }, wait);
+  }
+
+  /* The page goes away: media stop by themselves, but what the server plays for it would go on. */
+  #abandon() {
+    if (this.#link instanceof PeerLink) { this.#link.close(); return; }
+    if (!this.#watching) this.close().catch(() => {});
   }
 
   #settle(message = "") {
