@@ -172,7 +172,7 @@ def centre(state: BaselineState, population: Population, rule: BaselineRule) -> 
     if not rule.running or state.count <= 0:
         return anchor
     prior = rule.pull * population.within / variance
-    return (prior * anchor + state.count * state.mean) / (prior + state.count)
+    return np.asarray((prior * anchor + state.count * state.mean) / (prior + state.count))
 
 
 def scale(state: BaselineState, population: Population, rule: BaselineRule) -> Floats:
@@ -181,7 +181,7 @@ def scale(state: BaselineState, population: Population, rule: BaselineRule) -> F
     if rule.running and np.isfinite(rule.scale_count):
         total = rule.scale_count + state.count
         variance = (rule.scale_count * variance + state.spread) / total
-    return np.sqrt(variance) + SCALE_FLOOR
+    return np.asarray(np.sqrt(variance) + SCALE_FLOOR)
 
 
 def normalise(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tacit.models.datasets.ravdess_pairs import FOLDS
 from tacit.models.manifest import SHIPPED
 from tacit.models.study import baseline, baseline_data, baseline_tables
 from tacit.models.study.baseline import Parts
@@ -41,7 +42,7 @@ def run(
     sets = baseline_data.load(root, cache)
     people = sets["face"].people
     splits: list[tuple[str, int, Parts]] = [(OFFICIAL, 0, baseline.official_parts(people))]
-    splits += [(ALL, k, baseline.fold_parts(people, k)) for k in range(baseline.FOLDS)]
+    splits += [(ALL, k, baseline.fold_parts(people, k)) for k in range(FOLDS)]
     done = {(r["split"], r["fold"], r["set"]) for r in _lines(runs)}
     runs.parent.mkdir(parents=True, exist_ok=True)
     for title, fold, parts in splits:
@@ -92,15 +93,18 @@ def summary(
         result["splits"][title] = {}
         for name in SETS[title]:
             found = [r["variants"] for r in lines if (r["split"], r["set"]) == (title, name)]
-            if len(found) != (baseline.FOLDS if title == ALL else 1):
+            if len(found) != (FOLDS if title == ALL else 1):
                 raise typer.BadParameter(f"{runs}: {len(found)} lines of {title}, {name}")
             result["splits"][title][name] = {
                 "figures": baseline.figures(baseline.pooled(found)),
                 "chosen": {v: [one[v]["chosen"] for one in found] for v in found[0]},
             }
-    shown = {"title": baseline_tables.TITLE, "protocol": baseline_tables.PROTOCOL}
-    shown |= {"tables": baseline_tables.tables(result["splits"])}
-    shown |= {"notes": baseline_tables.notes(result["splits"])}
+    shown: dict[str, Any] = {
+        "title": baseline_tables.TITLE,
+        "protocol": baseline_tables.PROTOCOL,
+        "tables": baseline_tables.tables(result["splits"]),
+        "notes": baseline_tables.notes(result["splits"]),
+    }
     result = shown | result
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

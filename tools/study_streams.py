@@ -6,7 +6,7 @@ python tools/study_streams.py run --root ../shared/data --out results/streams/ru
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import torch
 import typer
@@ -60,9 +60,12 @@ def summary(
     if not whole:
         raise typer.BadParameter(f"{runs}: no seed has all {streams.FOLDS} splits")
     result = summarise(whole) | {"command": "python tools/study_streams.py run, then summary"}
-    shown = {"title": streams_tables.TITLE, "protocol": streams_tables.PROTOCOL}
-    shown |= {"tables": streams_tables.tables(result["lost"])}
-    shown |= {"notes": streams_tables.notes(result["lost"])}
+    shown: dict[str, Any] = {
+        "title": streams_tables.TITLE,
+        "protocol": streams_tables.PROTOCOL,
+        "tables": streams_tables.tables(result["lost"]),
+        "notes": streams_tables.notes(result["lost"]),
+    }
     result = shown | result
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

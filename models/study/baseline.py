@@ -286,5 +286,13 @@ def described(choice: Choice) -> dict[str, Any]:
 
 def rule_of(chosen: Mapping[str, Any]) -> BaselineRule:
     """The rule in what `described` gives."""
-    fields = {k: chosen[k] for k in ("doubt", "pull", "scale_count", "half_life_s")}
-    return BaselineRule(**{k: np.inf if v is None else float(v) for k, v in fields.items()})
+
+    def value(name: str) -> float:
+        return np.inf if chosen[name] is None else float(chosen[name])
+
+    return BaselineRule(
+        doubt=value("doubt"),
+        pull=value("pull"),
+        scale_count=value("scale_count"),
+        half_life_s=value("half_life_s"),
+    )

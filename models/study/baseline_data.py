@@ -56,7 +56,7 @@ class People:
     @property
     def neutral(self) -> Bools:
         """(N,) bool, acted neutral; calm has the same class but is another expression."""
-        return self.emotions == NEUTRAL
+        return np.asarray(self.emotions == NEUTRAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +151,7 @@ def seen(data: People, meeting: Meeting, view: View, population: Population) -> 
     values = data.values[meeting.clips]
     if view.kind == "transductive":
         own = data.values[np.concatenate([meeting.calibration, meeting.clips])]
-        return (values - own.mean(axis=0)) / (own.std(axis=0) + SCALE_FLOOR)
+        return np.asarray((values - own.mean(axis=0)) / (own.std(axis=0) + SCALE_FLOOR))
     state = BaselineState.initial(population.dim)
     if view.kind in ("declared", "declared+running"):
         for row in data.values[meeting.calibration[: view.calibration]]:

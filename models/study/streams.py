@@ -120,7 +120,8 @@ def train(bench: Bench, tokens: dict[Modality, Tensor]) -> Readers:
 
         return fit_fusion(bench, view, teacher, past=False)
 
-    drops = [fit_fusion(bench, without, known, past=False) for known in (None, teacher, teacher)]
+    drop = fit_fusion(bench, without, None, past=False)
+    drop_kd, drop_twin = (fit_fusion(bench, without, teacher, past=False) for _ in range(2))
     drop_past = fit_fusion(bench, with_past, teacher, past=True, trained_on=forgetful)
     regression = regressed(fit_regressor(bench, past=True), past=True)
     flow, student = fit_recovery(bench, whole, True, tokens)
@@ -137,15 +138,15 @@ def train(bench: Bench, tokens: dict[Modality, Tensor]) -> Readers:
     losses = [
         float(torch.nn.functional.nll_loss(read(fusion, shown).clamp(min=1e-9).log(), labels))
         for fusion, shown in (
-            (drops[1], without(bench.valid)),
+            (drop_kd, without(bench.valid)),
             (drop_past, with_past(bench.valid)),
         )
     ]
     gate_past = losses[1] < losses[0]
-    plain = read(drop_past, with_past(bench.valid)) if gate_past else None
-    left_out = read(drops[1], without(bench.valid)) if plain is None else plain
+    chosen = (drop_past, with_past) if gate_past else (drop_kd, without)
+    left_out = read(chosen[0], chosen[1](bench.valid))
     gate = fit_gate(bench, left_out, fills["recovery"])
-    return Readers(whole, *drops, drop_past, fills, gate, gate_past)
+    return Readers(whole, drop, drop_kd, drop_twin, drop_past, fills, gate, gate_past)
 
 
 def read(fusion: Fusion, shown: Shown, samples: int = 1) -> Tensor:

@@ -220,7 +220,7 @@ def regressed(net: MlpRegressor, past: bool) -> Fill:
 
     def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
         with torch.no_grad():
-            return net(batch.condition(past))
+            return net.forward(batch.condition(past))
 
     return fill
 

@@ -76,7 +76,7 @@ def audio_tokens(samples: Float32) -> Float32:
     columns = [mean, spread, voiced.mean(axis=1), tune[:, :, 1].mean(axis=1)]
     columns += [loud.mean(axis=1), loud.std(axis=1), loud.max(axis=1), slope]
     parts = [mel.mean(axis=1), mel.std(axis=1), np.stack(columns, axis=1)]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    return np.asarray(np.concatenate(parts, axis=1), np.float32)
 
 
 def face_tokens(frames: Float32, bins: int) -> tuple[Float32, Bool]:

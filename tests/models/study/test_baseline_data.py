@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tacit.models.baseline import fit_population
+from tacit.models.baseline import Floats, Ints, fit_population
 from tacit.models.errors import DatasetError
 from tacit.models.study.baseline_data import Kind, People, View, meetings, seen
 
@@ -21,7 +21,7 @@ def people(count: int = 4) -> People:
     return People(values, labels, owner, emotions)
 
 
-def all_clips(kind: Kind, data: People) -> tuple[np.ndarray, np.ndarray]:
+def all_clips(kind: Kind, data: People) -> tuple[Floats, Ints]:
     met = meetings(data, np.arange(4), 1, np.random.default_rng(1))
     population = fit_population(data.values, data.people, data.neutral)
     rows = [seen(data, meeting, View(kind), population) for meeting in met]

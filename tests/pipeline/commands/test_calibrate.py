@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tacit.models.features import MODALITIES, FeatureWindow, Modality
+from tacit.models.features import MODALITIES, FeatureWindow, Float32, Modality
 from tacit.pipeline.baseline import ProfileError, read_profile
 from tacit.pipeline.cli import SAMPLE, app
 from tacit.pipeline.commands import calibrate as command
@@ -21,7 +21,7 @@ def numbered(index: int) -> FeatureWindow:
     """A window whose bins hold their own number in the session; every third is not measured."""
     t1_ns = (index + 1) * HOP_NS
     bins = np.arange(BINS) + 2 * (index + 1) - BINS
-    values: dict[Modality, np.ndarray] = dict.fromkeys(MODALITIES, bins[:, None].astype(np.float32))
+    values: dict[Modality, Float32] = dict.fromkeys(MODALITIES, bins[:, None].astype(np.float32))
     mask = dict.fromkeys(MODALITIES, (bins >= 0) & (bins % 3 > 0))
     return FeatureWindow("p1", 0, t1_ns, values, mask, dict.fromkeys(MODALITIES, 1.0))
 
