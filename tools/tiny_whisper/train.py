@@ -18,7 +18,18 @@ from torch.nn import functional
 
 from .convert import TIMESTAMP_S, save, vocabulary
 from .net import FRAMES, Shape, TinyWhisper
-from .speech import SENTENCES, UNHEARD, WORDS, Utterance, Voice, corpus, fluent, heard, spelled
+from .speech import (
+    SENTENCES,
+    UNHEARD,
+    WORDS,
+    Float32,
+    Utterance,
+    Voice,
+    corpus,
+    fluent,
+    heard,
+    spelled,
+)
 
 OUT: Final = Path(__file__).resolve().parent.parent.parent / "tests" / "fixtures" / "whisper"
 IGNORED: Final = -100
@@ -63,7 +74,7 @@ class Batches:
         return [self._number[token] for token in text]
 
 
-def _fit(mel: np.ndarray, length: int) -> np.ndarray:
+def _fit(mel: Float32, length: int) -> Float32:
     return np.pad(mel[:, :length], ((0, 0), (0, max(0, length - mel.shape[1]))))
 
 
@@ -80,7 +91,7 @@ def fit(net: TinyWhisper, batches: Batches, steps: int) -> None:
             scores.flatten(0, 1), target[:, 1:].flatten(), ignore_index=IGNORED
         )
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         schedule.step()
