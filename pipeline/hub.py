@@ -125,6 +125,7 @@ class Hub:
         self._next_tick_ns = TICK_NS
         self._end_ns = 0
         self._unusable_ns: dict[Modality, int] = {}
+        self._failing: dict[Modality, bool] = {}
         self._found: dict[int, Found] = {}
         self._past = PastMemory(config.grid.bin_ns, config.text_grace_ns)
 
@@ -245,6 +246,10 @@ class Hub:
         for modality in MODALITIES:
             if not self._monitor.usable(modality):
                 self._unusable_ns[modality] = self._now_ns
+                state = self.health(modality).state
+                # One that comes back was silent for the reason that it had before.
+                if state is not HealthState.RECOVERING:
+                    self._failing[modality] = state not in DELIBERATE
         return self._jobs(self._windower.poll(self._now_ns))
 
     def _jobs(self, closed: Iterable[ClosedWindow]) -> list[Output]:
@@ -282,9 +287,7 @@ class Hub:
             first = self._found[closed.index]
             usable = (first.usable - {"text"}) | (usable & {"text"})
             return replace(first, usable=usable, lost=first.lost - usable)
-        lost = frozenset(
-            m for m in MODALITIES if m not in usable and self.health(m).state not in DELIBERATE
-        )
+        lost = frozenset(m for m in MODALITIES if m not in usable and self._failing.get(m, False))
         past = {m: tokens for m in lost if (tokens := self._past.before(m, t1_ns)) is not None}
         degraded = frozenset(m for m in MODALITIES if self.health(m).state is HealthState.DEGRADED)
         self._found[closed.index] = Found(usable, lost, past, degraded)

@@ -200,16 +200,18 @@ def test_a_window_takes_the_past_of_what_is_lost_along() -> None:
 
 
 def test_what_is_switched_off_or_muted_is_not_lost() -> None:
+    """Nor while it comes back."""
     silent = Quality(frozenset({QualityFlag.SILENT}), {}, since_ns=0)
     session = hub()
     packets = [
-        *stream("audio", 40 * NS_PER_MS, 12.0, {(0.0, 12.0): silent}),
-        *stream("face", 50 * NS_PER_MS, 12.0, {}),
+        *stream("audio", 40 * NS_PER_MS, 14.0, {(0.0, 10.0): silent}),
+        *stream("face", 50 * NS_PER_MS, 14.0, {}),
     ]
     outputs: list[Output] = session.start()
     for packet in sorted(packets, key=lambda p: p.t_available_ns):
         outputs += session.accept(packet)
     assert ("audio", "muted", "silent") in changes(outputs)
+    assert changes(outputs)[-1] == ("audio", "ok", None)
     assert all(not w.lost for w in windows_of(outputs).values())
 
 
