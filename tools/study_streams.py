@@ -64,7 +64,7 @@ def summary(
         "title": streams_tables.TITLE,
         "protocol": streams_tables.PROTOCOL,
         "tables": streams_tables.tables(result["lost"]),
-        "notes": streams_tables.notes(result["lost"]),
+        "notes": streams_tables.notes(result["lost"], len(result["seeds"])),
     }
     result = shown | result
     out.parent.mkdir(parents=True, exist_ok=True)

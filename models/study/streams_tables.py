@@ -6,7 +6,9 @@ from typing import Any, Final
 from .streams_summary import AGAINST
 
 MAIN: Final = "recovery, soft gate"
-REQUIRED: Final = ("drop+KD", "hold last", "drop+KD given the past")
+FAIR: Final = "drop+KD given the past"
+TWIN: Final = "two drop+KD, averaged"
+REQUIRED: Final = ("drop+KD", "hold last", FAIR)
 """What recovery with the past is required to beat, with its interval; the last is the fair one."""
 TITLE: Final = "Recovery with the past, against doing without"
 PROTOCOL: Final = (
@@ -46,9 +48,9 @@ def tables(lost: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def notes(lost: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def notes(lost: Mapping[str, Mapping[str, Any]], seeds: int) -> list[str]:
     """Where the required line is met, and by how much it is missed."""
-    lines = []
+    lines = [f"{seeds} seed{'s' if seeds > 1 else ''}; three are wanted."]
     for name, found in lost.items():
         for stretch, differences in found["differences"].items():
             said = []
@@ -57,6 +59,18 @@ def notes(lost: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 verdict = "above" if low > 0 else "below" if high < 0 else "no difference shown"
                 said.append(f"{other} {value:+.1f} [{low:+.1f}, {high:+.1f}], {verdict}")
             lines.append(f"{name} lost, {stretch}: {MAIN} against {'; '.join(said)}.")
+        mean = found["mean"]
+        step = 100 * (mean[FAIR][0] - mean["drop+KD"][0])
+        lines.append(
+            f"{name} lost: {FAIR} is itself {step:+.1f} from drop+KD: to be above it shows little."
+            if step < 0
+            else f"{name} lost: {FAIR} is {step:+.1f} from drop+KD."
+        )
+        value, low, high = (100 * v for v in found["differences"]["mean"][MAIN][TWIN])
+        lines.append(
+            f"{name} lost: {MAIN} against {TWIN}, the control for averaging: {value:+.1f} "
+            f"[{low:+.1f}, {high:+.1f}]."
+        )
     return [*lines, *LIMITS]
 
 

@@ -6,7 +6,13 @@ from tacit.models.errors import ModelError
 from tacit.models.study.streams_summary import gap_name, merged, summarise
 from tacit.models.study.streams_windows import GAPS, NAMES
 
-METHODS = {"drop": 4, "drop+KD": 5, "hold last": 3, "drop+KD given the past": 6}
+METHODS = {
+    "drop": 4,
+    "drop+KD": 5,
+    "hold last": 3,
+    "drop+KD given the past": 6,
+    "two drop+KD, averaged": 5,
+}
 OURS = "recovery, soft gate"
 
 

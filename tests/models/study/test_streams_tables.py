@@ -5,10 +5,12 @@ from tools.result_tables import as_markdown
 
 
 def test_notes_say_which_line_is_met() -> None:
-    better = notes(summarise([record(0, [1, 2]), record(0, [3])])["lost"])
+    better = notes(summarise([record(0, [1, 2]), record(0, [3])])["lost"], 1)
     assert any("given the past +20.0 [+20.0, +20.0], above" in line for line in better)
-    worse = notes(summarise([record(0, [1, 2], ours=5), record(0, [3], ours=5)])["lost"])
+    worse = notes(summarise([record(0, [1, 2], ours=5), record(0, [3], ours=5)])["lost"], 1)
     assert any("given the past -10.0 [-10.0, -10.0], below" in line for line in worse)
+    assert any("is itself" in line for line in worse) is False
+    assert worse[0] == "1 seed; three are wanted."
     assert any("drop+KD +0.0 [+0.0, +0.0], no difference shown" in line for line in worse)
 
 
