@@ -84,4 +84,5 @@ def functionals(samples: Float32) -> Float32:
         summary(energy_db[:, None]),
         np.array([np.abs(np.diff(energy_db)).mean(), len(mel) / 100.0]),
     ]
-    return np.concatenate(pieces).astype(np.float32)
+    joined: Float32 = np.concatenate(pieces).astype(np.float32)
+    return joined

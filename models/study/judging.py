@@ -44,7 +44,8 @@ def read_patterns(predict: Predict, batch: Samples) -> dict[str, Float32]:
 
 def scores(probabilities: Floats) -> Floats:
     """Logarithms (N, C) that a temperature can divide."""
-    return np.log(np.maximum(probabilities, LEAST))
+    logarithms: Floats = np.log(np.maximum(probabilities, LEAST))
+    return logarithms
 
 
 def temperatures(readings: Mapping[str, Float32], labels: Ints) -> dict[str, float]:

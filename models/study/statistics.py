@@ -55,9 +55,11 @@ def tally(probabilities: Floats, labels: Ints, clusters: Ints, classes: int) -> 
     cell = clusters * classes + labels
     shape = (1, count, classes)
     return Tally(
-        np.bincount(cell, weights=right, minlength=count * classes).reshape(shape),
+        np.bincount(cell, right.astype(np.float64), count * classes)
+        .astype(np.float64)
+        .reshape(shape),
         np.bincount(cell, minlength=count * classes).astype(np.float64).reshape(shape),
-        np.bincount(clusters, weights=-np.log(p), minlength=count)[None],
+        np.bincount(clusters, -np.log(p), count).astype(np.float64)[None],
     )
 
 
@@ -80,7 +82,8 @@ def draws(clusters: int, rounds: int = ROUNDS, seed: int = 0) -> Floats:
         raise ModelError(f"{clusters} cluster: an interval needs at least two")
     rng = np.random.default_rng(seed)
     sampled = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=rounds)
-    return np.concatenate([np.ones((1, clusters)), sampled]).astype(np.float64)
+    weights: Floats = np.concatenate([np.ones((1, clusters)), sampled]).astype(np.float64)
+    return weights
 
 
 def recall_curve(counted: Tally, weights: Floats) -> Floats:

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from tacit.models.errors import ModelError
 from tacit.models.study.cells import Job
+from tacit.models.study.tasks import Tasks
 from tacit.models.study.workbench import Task
 from tests.fakes.pairs import make_pairs
 from tests.models.study.test_workbench import CONFIG, PLAN
@@ -31,7 +32,7 @@ def test_a_run_is_summed_up_into_one_file(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(study, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(study, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(study, "FOLDS", {"mosi": 1})
-    monkeypatch.setattr(study.Tasks, "task", task)
+    monkeypatch.setattr(Tasks, "task", task)
     arguments = ["run", "mosi", "--root", str(tmp_path), "--seeds", "0", "--methods", "drop,zero"]
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0, first.output

@@ -5,6 +5,7 @@ from sklearn.metrics import accuracy_score, recall_score
 from tacit.models.errors import ModelError
 from tacit.models.study.statistics import (
     Floats,
+    Ints,
     accuracy_curve,
     draws,
     interval,
@@ -15,7 +16,7 @@ from tacit.models.study.statistics import (
 )
 
 
-def answers(seed: int, count: int = 120) -> tuple[Floats, Floats, Floats]:
+def answers(seed: int, count: int = 120) -> tuple[Floats, Ints, Ints]:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, count)
     p = rng.dirichlet(np.ones(3), count) + 0.3 * np.eye(3)[labels]

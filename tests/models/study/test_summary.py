@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from tacit.models.errors import ModelError
+from tacit.models.features import Modality
 from tacit.models.study.cells import CellStore, Job
 from tacit.models.study.judging import patterns
 from tacit.models.study.summary import reference_of, summarise, whole_seeds
 
-NAMES = ("audio", "face")
+NAMES: tuple[Modality, ...] = ("audio", "face")
 
 
 def write(store: CellStore, method: str, skill: float, seeds: tuple[int, ...] = (0, 1)) -> None:

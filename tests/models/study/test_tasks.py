@@ -17,7 +17,8 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tasks:
     actors, labels = np.repeat(np.arange(1, 21), 14), np.tile(np.arange(14) % 7, 20)
 
     def features(dim: int) -> Float32:
-        return (rng.normal(size=(280, dim)) + actors[:, None]).astype(np.float32)
+        drawn: Float32 = (rng.normal(size=(280, dim)) + actors[:, None]).astype(np.float32)
+        return drawn
 
     pairs = Pairs({"audio": features(6), "face": features(4)}, labels, actors)
     monkeypatch.setattr(ravdess_pairs, "load", lambda root, cache: pairs)

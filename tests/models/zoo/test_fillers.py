@@ -33,7 +33,7 @@ def filled(filler: object, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_each_modality_is_hidden_once() -> None:
     views = hidden_views(bank())
-    assert [[n for n in ("audio", "face") if bool(c.wanted[n].all())] for c, _ in views] == [  # type: ignore[index]
+    assert [[n for n in ("audio", "face") if bool(c.wanted[n].all())] for c, _ in views] == [
         ["audio"], ["face"],
     ]  # fmt: skip
 

@@ -21,7 +21,7 @@ def test_a_line_is_found() -> None:
     net = nn.Linear(1, 1)
 
     def error(rows: torch.Tensor) -> torch.Tensor:
-        return (net(x[rows]) - 3 * x[rows]).square().mean()
+        return torch.as_tensor((net(x[rows]) - 3 * x[rows]).square().mean())
 
     chosen = fit_epochs(net, np.arange(32), error, lambda: float(error(torch.arange(32))), PLAN)
     assert net.weight.item() == pytest.approx(3.0, abs=0.1)
