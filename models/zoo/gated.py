@@ -196,10 +196,9 @@ class Gated:
         """Fit the gate on validation samples, each modality alone and whole; see `Recogniser`."""
         seen = self.readings(Samples.joined(single_views(valid)))
         self.losses = {name: held_out_loss(fit, seen) for name, fit in GATES.items()}
-        gate = self._gate
-        if gate is None:
-            gate = min(GATES, key=lambda name: self.losses[name])
-        self._gate, self._share = gate, GATES[gate](seen)
+        best: GateName = min(GATES, key=lambda name: self.losses[name])
+        self._gate = self._gate or best
+        self._share = GATES[self._gate](seen)
 
     def predict(self, batch: Samples) -> Float32:
         """See `Recogniser.predict`."""
