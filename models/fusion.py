@@ -276,6 +276,10 @@ class Fusion(nn.Module):
     def _mix(self, sequence: Tensor, present: Tensor) -> Tensor:
         """Run the blocks over (B, S, W) tokens and return the summary (B, W)."""
         batch = sequence.shape[0]
+        if sequence.device.type == "cpu":
+            # What no row has need not be computed; a GPU would have to wait for the answer.
+            somewhere = present.any(dim=0)
+            sequence, present = sequence[:, somewhere], present[:, somewhere]
         x = torch.cat([self.summary.expand(batch, 1, -1), sequence], dim=1)
         barred = functional.pad(~present, (1, 0), value=False)
         bias = torch.zeros(barred.shape, dtype=x.dtype, device=x.device)

@@ -39,7 +39,8 @@ def bench_recover(settings: Settings, repeats: int) -> dict[str, Any]:
         repeats: readings per gap.
 
     Returns:
-        per gap: student and teacher in ms, p50 and p95, and how many times faster the student is.
+        per gap, for the recovery alone and for recovery and fusion: student and teacher in ms, p50
+        and p95, and how many times faster the student is.
 
     Raises:
         CheckpointError: weights are missing or damaged.
@@ -54,12 +55,7 @@ def bench_recover(settings: Settings, repeats: int) -> dict[str, Any]:
     teacher = student.taught(load_teacher(folder), TEACHER_STEPS)
     found = {}
     for gap in BENCHED:
-        known = some_window(gap, fusion)
-        found[gap] = compare(
-            lambda known=known: student.read(fusion, known, UNIFORM, never),  # type: ignore[misc]
-            lambda known=known: teacher.read(fusion, known, UNIFORM, never),  # type: ignore[misc]
-            repeats,
-        )
+        found[gap] = of_gap(gap, fusion, (student, teacher), repeats)
     return {
         "bench": "recover",
         "samples": student.plan.samples,
@@ -73,6 +69,25 @@ def bench_recover(settings: Settings, repeats: int) -> dict[str, Any]:
 
 
 UNIFORM: Final[Float32] = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.float32)
+
+
+def of_gap(
+    gap: str, fusion: Fusion, pair: tuple[Recovery, Recovery], repeats: int
+) -> dict[str, dict[str, float]]:
+    """Student and teacher on one window, without and with the fusion."""
+    student, teacher = pair
+    known = some_window(gap, fusion)
+    condition = student.condition(fusion, known)
+    return {
+        "recover": compare(
+            lambda: student.samples(condition), lambda: teacher.samples(condition), repeats
+        ),
+        "recover_and_fuse": compare(
+            lambda: student.read(fusion, known, UNIFORM, never),
+            lambda: teacher.read(fusion, known, UNIFORM, never),
+            repeats,
+        ),
+    }
 
 
 def some_window(gap: str, fusion: Fusion) -> Known:
@@ -131,13 +146,22 @@ def on_cuda(student: Recovery, fusion: Fusion, repeats: int) -> dict[str, Any]:
     return found
 
 
+def rows(report: dict[str, Any]) -> list[tuple[str, str, dict[str, float]]]:
+    """Gap, what was timed, and figures."""
+    return [
+        (gap, kind, figures)
+        for gap, kinds in report["cpu"].items()
+        for kind, figures in kinds.items()
+    ]
+
+
 def as_text(report: dict[str, Any]) -> str:
     """The report for people."""
     sampling = f"{report['samples']} samples of {report['student_steps']} step"
     lines = [f"one window, {sampling}, teacher {report['teacher_steps']} steps, one CPU thread"]
-    for gap, figures in report["cpu"].items():
+    for gap, kind, figures in rows(report):
         lines.append(
-            f"{gap:18} student {figures['student_p50_ms']:8.2f} ms (p95 "
+            f"{gap:16} {kind:17} student {figures['student_p50_ms']:8.2f} ms (p95 "
             f"{figures['student_p95_ms']:.2f}), teacher {figures['teacher_p50_ms']:9.2f} ms, "
             f"{figures['faster']:.1f}x faster"
         )

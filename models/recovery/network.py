@@ -236,6 +236,10 @@ class RecoveryNet(nn.Module):
         sequence, known = self._known(condition)
         if hidden is not None:
             known = known & ~hidden[:, None]
+        if sequence.device.type == "cpu":
+            # What is known of no window need not be computed; a GPU would wait for the answer.
+            somewhere = known.any(dim=0)
+            sequence, known = sequence[:, somewhere], known[:, somewhere]
         nothing = self.nothing.expand(condition.batch, 1, -1)
         x = torch.cat([nothing, sequence], dim=1)
         barred = functional.pad(~known, (1, 0), value=False)

@@ -170,7 +170,7 @@ class Recovery:
         """
         setting = self.plan.gaps[gap_name(known.measured, known.lost)]
         condition = self.condition(fusion, known)
-        samples = recover(self.student, condition, self.noise.unsqueeze(0), self.solver)
+        samples = self.samples(condition)
         if expired():
             return self._given_up("deadline")
         sampled = read_samples(fusion, samples, condition, setting.samples)
@@ -184,6 +184,11 @@ class Recovery:
         spread = {m: float(sampled.spread[m][0]) for m in known.lost}
         note = RecoveryNote(self.solver.steps, len(self.noise), share, spread)
         return Reading(tempered(mixed, setting.mixed), note)
+
+    @torch.inference_mode()
+    def samples(self, condition: Condition) -> dict[Modality, Tensor]:
+        """All samples (1, K, T, D) of what is lost, per modality."""
+        return recover(self.student, condition, self.noise.unsqueeze(0), self.solver)
 
     def condition(self, fusion: Fusion, known: Known) -> Condition:
         """A batch of one, standardised."""

@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 
 from tacit.models.errors import CheckpointError
-from tacit.pipeline.bench_recover import BENCHED, as_text, bench_recover, compare
+from tacit.pipeline.bench_recover import BENCHED, as_text, bench_recover, compare, rows
 from tacit.pipeline.config import Settings
 
 
 def test_the_student_is_timed_beside_its_teacher() -> None:
     report = bench_recover(Settings(), 10)
     assert set(report["cpu"]) == set(BENCHED)
-    for figures in report["cpu"].values():
+    for _, kind, figures in rows(report):
+        assert kind in ("recover", "recover_and_fuse")
         assert 0.0 < figures["student_p50_ms"] <= figures["student_p95_ms"]
         assert figures["faster"] > 5.0
     assert report["cuda"]["available"] in (True, False)

@@ -152,7 +152,7 @@ def test_a_trained_teacher_finds_both_modes_where_a_regressor_finds_their_middle
         net.space.fit({m: v.flatten(0, 1) for m, v in values.items()})
     optimiser = torch.optim.Adam([*teacher.parameters(), *regressor.parameters()], 5e-3)
     generator = torch.Generator().manual_seed(1)
-    for step in range(150):
+    for step in range(100):
         condition, truth = pairs(64, step)
         loss = flow_loss(teacher, condition, truth, FlowConfig(drop_past=0.0), generator)
         loss = loss + regress_loss(regressor, condition, truth)
