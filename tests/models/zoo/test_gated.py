@@ -48,7 +48,7 @@ def test_a_share_per_window_uses_what_is_known_of_it() -> None:
     assert new.loss(by_window(seen)(new)) < 0.6 * new.loss(half(seen)(new))
 
 
-def test_a_gate_that_learns_nothing_loses_to_equal_shares() -> None:
+def test_a_gate_that_fits_noise_loses_to_equal_shares() -> None:
     rng = np.random.default_rng(0)
     seen = readings(60)
     noise = Readings(
@@ -56,7 +56,7 @@ def test_a_gate_that_learns_nothing_loses_to_equal_shares() -> None:
         np.zeros(60, np.int64), seen.labels, seen.groups,
     )  # fmt: skip
     losses = {name: held_out_loss(fit, noise) for name, fit in GATES.items()}
-    assert losses["half"] == min(losses.values())
+    assert losses["half"] < losses["window"]
 
 
 def test_ours_is_between_its_two_readings() -> None:
