@@ -169,8 +169,12 @@ def _compare(row: Row, samples: Mapping[Modality, Tensor], gaps: Gaps) -> None:
         row.values += true.numel()
         rows = known.any(dim=1)
         weight = known[rows].float() / known[rows].sum(dim=1, keepdim=True)
+        # All windows share their noise, so another sample of each: one noise for all would shift
+        # the whole cloud.
+        filled = samples[name][rows]
+        each = torch.arange(len(filled))
         pooled[name] = (
-            torch.einsum("bt,btd->bd", weight, samples[name][rows, 0]),
+            torch.einsum("bt,btd->bd", weight, filled[each, each % filled.shape[1]]),
             torch.einsum("bt,btd->bd", weight, gaps.truth[name][rows]),
         )
     if row.pooled is None:
