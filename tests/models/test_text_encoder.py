@@ -93,8 +93,8 @@ def test_capitals_and_curly_apostrophes_do_not_matter(encoder: TextEncoder) -> N
 
 def test_the_shipped_figures_reach_the_floor(encoder: TextEncoder) -> None:
     manifest = json.loads((SHIPPED / "text" / "manifest.json").read_text())
-    assert manifest["metrics"]["test.macro_f1"] >= 0.56
-    assert sum(f.stat().st_size for f in (SHIPPED / "text").iterdir()) < 4 * 2**20
+    assert manifest["metrics"]["test.macro_f1"] >= 0.6
+    assert sum(f.stat().st_size for f in (SHIPPED / "text").iterdir()) < 8 * 2**20
 
 
 @pytest.mark.data
