@@ -105,14 +105,14 @@ def study_section(root: Path, study: str) -> str:
     if summary is None:
         return MISSING.format(path=path)
     parts = [PROTOCOL[study].replace("\n", " ")]
+    notes = load(root / f"results/study/{study}.notes.json")
+    if notes:
+        parts.append("\n".join(f"- {note}" for note in notes["notes"]))
     for share, found in summary["shares"].items():
         parts.append(f"### {share_name(share)}")
         parts += share_parts(found, float(share))
         parts += plots_of(root, study, share)
     parts.append(f"From `{path}`; one line per trained cell in `results/study/{study}.jsonl`.")
-    notes = load(root / f"results/study/{study}.notes.json")
-    if notes:
-        parts.append("\n".join(f"- {note}" for note in notes["notes"]))
     return "\n\n".join(parts)
 
 

@@ -140,7 +140,7 @@ def reliability_plot(rows: Mapping[str, Any]) -> Figure | None:
             )  # fmt: skip
         axes.set_title(pattern, fontsize=9)
         plain(axes, "confidence", "accuracy" if axes is panels[0] else "")
-        axes.legend(frameon=False, fontsize=7, loc="upper left")
+        axes.legend(frameon=False, fontsize=7, loc="lower right")
     return figure
 
 
