@@ -76,7 +76,7 @@ def test_processes_and_one_process_give_the_same_events(sample: Path) -> None:
     assert second == first
 
 
-def test_a_frozen_face_is_found_left_out_and_taken_back(sample: Path) -> None:
+def test_a_frozen_face_is_found_recovered_and_taken_back(sample: Path) -> None:
     found = events(sample, "face:freeze@2-4")
     degraded, lost = health(found, "face")[1:3]
     assert (degraded["state"], degraded["reason"]) == ("degraded", "frozen")
@@ -86,7 +86,7 @@ def test_a_frozen_face_is_found_left_out_and_taken_back(sample: Path) -> None:
     back = next(h for h in health(found, "face")[3:] if h["state"] == "ok")
     assert back["t_ms"] <= 6000
     face = sources(found, "face")
-    assert [face[t] for t in (2500, 3000, 3500, 4000)] == ["absent"] * 4
+    assert [face[t] for t in (2500, 3000, 3500, 4000)] == ["recovered"] * 4
     assert face[2000] == face[5000] == "measured"
     assert set(sources(found, "audio").values()) == {"measured"}
 
@@ -109,7 +109,9 @@ def test_each_kind_of_damage_is_found(
     assert (state, reason) in [(h["state"], h["reason"]) for h in alarms]
     assert next(h for h in alarms if h["state"] != "ok")["t_ms"] <= 2700
     if reason != "clipped":  # what is not clipped between loud words is still measured
-        assert sources(found, modality)[3500] == "absent"
+        # Who mutes may mean it: nothing is guessed then.
+        wanted = "absent" if state == "muted" else "recovered"
+        assert sources(found, modality)[3500] == wanted
     assert health(found, modality)[-1]["state"] == "ok"
     assert health(found, modality)[-1]["t_ms"] <= 6000
 
