@@ -27,7 +27,7 @@ def test_an_unknown_study_is_refused() -> None:
 @pytest.mark.slow
 def test_a_run_is_summed_up_into_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def task(self: object, job: Job) -> Task:
-        return Task(make_pairs(60), make_pairs(30, seed=1), make_pairs(12, seed=2), CONFIG, PLAN)
+        return Task(make_pairs(60), make_pairs(30, seed=1), make_pairs(120, seed=2), CONFIG, PLAN)
 
     monkeypatch.setattr(study, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(study, "RUNS", tmp_path / "runs")
