@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tacit.models.study import streams
 from tools import study_streams
 from tools.study_streams import app
 
@@ -18,7 +19,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         return {"seed": seed, "fold": fold}
 
     monkeypatch.setattr(study_streams, "load_takes", lambda _root, _cache: [])
-    monkeypatch.setattr(study_streams.streams, "run", run)
+    monkeypatch.setattr(streams, "run", run)
     return found
 
 
@@ -28,8 +29,8 @@ def test_a_split_that_is_there_is_not_run_again(tmp_path: Path, ran: list[tuple[
     arguments = ["run", "--root", str(tmp_path), "--out", str(out), "--seeds", "1"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert (0, 1) not in ran
-    assert len(ran) == study_streams.streams.FOLDS - 1
-    assert len(out.read_text(encoding="utf-8").splitlines()) == study_streams.streams.FOLDS
+    assert len(ran) == streams.FOLDS - 1
+    assert len(out.read_text(encoding="utf-8").splitlines()) == streams.FOLDS
 
 
 def test_a_seed_that_is_not_whole_gives_no_figures(tmp_path: Path) -> None:
