@@ -48,7 +48,7 @@ def test_a_recording_says_whose_and_what_for(recorded: Path, sample: Path) -> No
     assert (facts.participant, facts.purpose, facts.consent) == ("anna", "a test", "c-1")
     assert (facts.retention_days, facts.inject) == (30, "face:freeze@2-4")
     assert facts.media_bytes == sample.stat().st_size
-    assert set(facts.weights) == {"audio", "face", "text", "fusion"}
+    assert set(facts.weights) == {"audio", "face", "text", "fusion", "recovery"}
     assert stat.S_IMODE(recorded.stat().st_mode) == 0o600
 
 
