@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ..models.labels import EMOTIONS, Emotion
+from .errors import UserError
 
 NAMES: Final[Mapping[str, Emotion]] = MappingProxyType(
     {name: name for name in EMOTIONS}
@@ -33,7 +34,7 @@ S_COLUMNS: Final = ("start", "end")
 TRACES: Final = ("valence", "arousal")
 
 
-class AnnotationError(ValueError):
+class AnnotationError(UserError, ValueError):
     """Annotations cannot be used; the message names the file, and the line where there is one."""
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ..models.baseline import BaselineState, declare, shift, update
 from ..models.baseline_store import StoredBaseline
 from ..models.features import NS_PER_S, FeatureWindow, Float32, Modality, PastTokens, TokenGrid
+from .errors import UserError
 from .window import ClosedWindow
 
 SCHEMA: Final = "tacit-baseline/1"
@@ -32,7 +33,7 @@ MAX_REVISABLE: Final = 1000
 Mode = Literal["off", "declared", "running"]
 
 
-class ProfileError(ValueError):
+class ProfileError(UserError, ValueError):
     """A profile cannot be used; the message names the file and the way out."""
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..models.features import TokenGrid
 from ..models.manifest import SHIPPED
 from .baseline import BaselineSettings
+from .errors import UserError
 
 ENV_PREFIX = "TACIT_"
 RESERVED_ENV = {"TACIT_DATA", "TACIT_CONFIG"}
@@ -22,7 +23,7 @@ RESERVED_ENV = {"TACIT_DATA", "TACIT_CONFIG"}
 Ms = Annotated[int, Field(ge=0, le=60_000)]
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A setting cannot be used; the message names its path and says what is accepted."""
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from .errors import UserError
 from .session_format import NAME_PATTERN
 
 EXCEPTIONS: Final = ("medical", "safety")
@@ -48,7 +49,7 @@ PURPOSES: Final = (
 _BY_CODE: Final = {purpose.code: purpose for purpose in PURPOSES}
 
 
-class ConsentError(ValueError):
+class ConsentError(UserError, ValueError):
     """A session may not begin; the message says what is missing.
 
     Attributes:

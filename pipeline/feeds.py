@@ -13,6 +13,7 @@ from ..stream.bus import BusReceiver
 from ..stream.errors import StreamError
 from ..stream.packet import NS_PER_MS, NS_PER_S, Modality, Packet
 from ..stream.wire import Message, message_to_packet
+from .errors import UserError
 from .job import Go, Job
 from .merge import Merger
 from .stages.build import Stage, build_stage
@@ -24,7 +25,7 @@ READY_NS: Final = 60 * NS_PER_S
 STALL_NS: Final = 30 * NS_PER_S
 
 
-class StartError(Exception):
+class StartError(UserError):
     """A worker could not be started; the message holds its last words."""
 
 

@@ -19,6 +19,7 @@ from ..models import degradations
 from ..models.degradations import LowPassFilter, RoomFilter, Scale
 from ..models.degradations.registry import BURST_S
 from ..stream.packet import MODALITIES, NS_PER_S, Modality, Packet
+from .errors import UserError
 
 Kind = Literal[
     "drop", "freeze", "black", "noise", "pink", "impulse", "reverb", "lowpass", "clip", "mute",
@@ -32,7 +33,7 @@ SPEECH_RMS: Final = 0.05
 """Nominal level of active speech, -26 dB below full scale (ITU-T P.56 practice)."""
 
 
-class InjectError(ValueError):
+class InjectError(UserError, ValueError):
     """The specification of the damage cannot be understood."""
 
 

@@ -12,13 +12,14 @@ from huggingface_hub import HfApi, snapshot_download
 
 from ..models.errors import ModelError
 from ..models.whisper_weights import REPOSITORIES, check_whisper, models_home
+from .errors import UserError
 
 PREFIX: Final = "whisper-"
 FILES: Final = ("model.bin", "config.json", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
 _CHUNK_BYTES: Final = 1 << 20
 
 
-class PullError(Exception):
+class PullError(UserError):
     """Weights cannot be fetched; the message says why and what to do."""
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from ..stream.errors import RecordingError
 from ..stream.recording import EnclosedFile, Entry
 from ..stream.recording_reader import RecordingReader, is_recording
+from .errors import UserError
 from .events import (
     AnyEvent,
     MeasurementResult,
@@ -24,7 +25,7 @@ FILE_END: Final = "file_end"
 """Name in the metadata under which it is said how a session file ends: "complete" or why not."""
 
 
-class SessionError(ValueError):
+class SessionError(UserError, ValueError):
     """A session cannot be read; the message names the file and says why."""
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from .errors import UserError
 from .events import Event, to_json_line
 
 
@@ -18,7 +19,7 @@ class Sink(Protocol):
         """Finish; called once, also after an error."""
 
 
-class SinkError(OSError):
+class SinkError(UserError, OSError):
     """Events cannot be written; the message names the file."""
 
 

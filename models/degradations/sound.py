@@ -1,7 +1,8 @@
 """Ways in which sound gets worse, as pure and seeded functions.
 
 Nothing here keeps state: randomness comes from a generator that the caller seeds, or from an
-absolute position, so that a stream may be cut anywhere.
+absolute position, so that a stream may be cut anywhere. scipy.signal is imported where it is used:
+it takes a second, and most programs never damage a sound.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -125,6 +125,8 @@ def low_pass(samples: Float32, cutoff_hz: float, rate_hz: int) -> Float32:
     Returns:
         (N,) float32.
     """
+    from scipy import signal
+
     sections = signal.butter(8, cutoff_hz, fs=rate_hz, output="sos")
     filtered: Float32 = signal.sosfilt(sections, samples).astype(np.float32)
     return filtered
@@ -163,6 +165,8 @@ def reverberate(
     Returns:
         (N,) float32 of the same RMS.
     """
+    from scipy import signal
+
     response = room_response(decay_s, rate_hz, rng)
     wet: Float32 = signal.fftconvolve(samples, response)[: samples.size].astype(np.float32)
     level = rms(wet)

@@ -1,14 +1,14 @@
 """Filters for sound that comes in chunks, with explicit state.
 
 They equal `low_pass` and `reverberate` on the whole stream, up to rounding and, for the room, up to
-its level: a stream has no level of its own yet, so the room keeps it on average.
+its level: a stream has no level of its own yet, so the room keeps it on average. scipy.signal is
+imported where it is used, as it takes a second.
 """
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from .sound import Float32, room_response
 
@@ -24,6 +24,8 @@ class LowPassFilter:
     """
 
     def __init__(self, cutoff_hz: float, rate_hz: int) -> None:
+        from scipy import signal
+
         self._sections = signal.butter(8, cutoff_hz, fs=rate_hz, output="sos")
 
     def initial_state(self) -> State:
@@ -32,6 +34,8 @@ class LowPassFilter:
 
     def step(self, samples: Float32, state: State) -> tuple[Float32, State]:
         """Filter the next (N,) float32 samples; returns as many, and the next state."""
+        from scipy import signal
+
         filtered, after = signal.sosfilt(self._sections, samples, zi=state)
         return filtered.astype(np.float32), after
 
@@ -55,5 +59,7 @@ class RoomFilter:
     def step(self, samples: Float32, state: State) -> tuple[Float32, State]:
         """Filter the next (N,) float32 samples; returns as many, and the next state."""
         heard = np.concatenate([state, samples])
+        from scipy import signal
+
         wet = signal.fftconvolve(heard, self._response, mode="valid")
         return wet.astype(np.float32), heard[samples.size :]

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from ..errors import UserError
+
 SESSIONS: Final = frozenset({".mcap", ".jsonl"})
 SOUND: Final = frozenset(
     {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
@@ -28,7 +30,7 @@ _ID_CHARS: Final = 48
 _HASH_BYTES: Final = 1 << 20
 
 
-class BatchError(ValueError):
+class BatchError(UserError, ValueError):
     """A batch cannot be started; the message says what to change."""
 
 

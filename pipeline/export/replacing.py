@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import UserError
 
-class ExportError(ValueError):
+
+class ExportError(UserError, ValueError):
     """A session cannot be written in another format; the message says why, in one line."""
 
 

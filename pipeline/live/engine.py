@@ -32,6 +32,7 @@ from ...stream.packet import MODALITIES
 from ...stream.publisher import Publisher
 from ..config import Settings
 from ..doctor import checkpoints
+from ..errors import UserError
 from ..feeds import StartError
 from ..inject import parse_injections
 from ..intake import SessionSetup, Tap
@@ -52,7 +53,7 @@ JOIN_S: Final = 10.0
 log = logging.getLogger(__name__)
 
 
-class EngineError(Exception):
+class EngineError(UserError):
     """The engine cannot do what was asked; the message says why and what to do."""
 
 

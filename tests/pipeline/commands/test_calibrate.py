@@ -5,9 +5,10 @@ import pytest
 
 from tacit.models.features import MODALITIES, FeatureWindow, Float32, Modality
 from tacit.pipeline.baseline import ProfileError, read_profile
-from tacit.pipeline.cli import SAMPLE, app
+from tacit.pipeline.cli import app
 from tacit.pipeline.commands import calibrate as command
 from tacit.pipeline.commands.calibrate import TokenCollector
+from tacit.pipeline.commands.demo import SAMPLE
 from tacit.pipeline.config import Settings
 from tacit.pipeline.job import Job
 from tacit.pipeline.predictors import InlinePredictor
