@@ -30,22 +30,3 @@ def data_root() -> Path:
 def sample() -> Path:
     """The bundled sample: a moving face and a synthetic voice."""
     return ROOT / "pipeline" / "assets" / "sample.mp4"
-
-
-# Whole calls in a browser, in real time: they want a quiet machine with two free cores.
-LIVE_BROWSER = (
-    "tests/pipeline/web/test_main.py",
-    "tests/pipeline/web/test_tacit.py",
-    "tests/pipeline/test_embed_examples.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.environ.get("TACIT_LIVE_BROWSER") == "1":
-        return
-    skipped = pytest.mark.skip(
-        reason="set TACIT_LIVE_BROWSER=1 on a quiet machine: runs live calls"
-    )
-    for item in items:
-        if item.nodeid.startswith(LIVE_BROWSER):
-            item.add_marker(skipped)

@@ -121,6 +121,10 @@ class Call:
         if self.guests.get(guest.name) is guest:
             del self.guests[guest.name]
             await self._recognizer.detach(guest.name)
+        for sender in guest.peer.getSenders():
+            # Nobody takes from it any more: left running, its queue would grow without end.
+            if sender.track is not None:
+                sender.track.stop()
         await guest.peer.close()
 
     async def close(self) -> None:
@@ -139,7 +143,9 @@ async def answer(request: web.Request) -> web.Response:
     try:
         return web.Response(text=await call.join(name, await request.text()))
     except Exception as error:
-        raise web.HTTPBadRequest(text="Your browser's offer cannot be answered.") from error
+        raise web.HTTPBadRequest(
+            text="Your browser's offer cannot be answered; reload the page and join again."
+        ) from error
 
 
 async def page(_: web.Request) -> web.FileResponse:

@@ -212,6 +212,20 @@ class LiveEngine:
         self._post(run)
         return future
 
+    def source_failed(self, session_id: str, modality: Modality, code: str, detail: str) -> None:
+        """Say that a session's source of a modality is gone until it comes back; from any thread.
+
+        Args:
+            session_id: which session.
+            modality: what the source gave.
+            code: why, for programs.
+            detail: why, in one line.
+        """
+        failure = (code, detail)
+        self._post(
+            lambda loop: loop.source_failed(session_id, modality, failure, time.monotonic_ns())
+        )
+
     def worker_pids(self) -> dict[str, int | None]:
         """Process ids of the workers by name; None for one that is down."""
         return self._pids()

@@ -130,6 +130,21 @@ class LiveLoop:
             self._end_if_due(seat, now_ns)
             self._publish(seat, seat.session.flush(now_ns))
 
+    def source_failed(
+        self, session_id: str, modality: Modality, failure: tuple[str, str], now_ns: int
+    ) -> None:
+        """A session's source of a modality is gone until it comes back.
+
+        Args:
+            session_id: which; one that has ended is left alone.
+            modality: what it gave.
+            failure: code and details.
+            now_ns: monotonic clock.
+        """
+        seat = self.seats.get(session_id)
+        if seat is not None and modality not in seat.session.ended:
+            self._submit(seat, seat.session.failed(modality, *failure), now_ns)
+
     def close(self, reason: CloseReason, now_ns: int) -> None:
         """End all sessions at once."""
         for seat in list(self.seats.values()):

@@ -136,6 +136,9 @@ class StagePool:
             return False
         if not stage.sender.send(packet_to_message(media)):
             return False
+        if media.kind == "end":
+            # A stream that the stage does not know, or that it has ended already, has no answer.
+            return True
         if stage.unanswered == 0:
             stage.heard_ns = time.monotonic_ns()
         stage.unanswered += 1

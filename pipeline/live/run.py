@@ -122,10 +122,7 @@ class LiveRun:
     def device_failed(self, modality: Modality, detail: str) -> None:
         """Called by the source of the devices."""
         if self._handle is not None and not self._handle.closed:
-            self._engine.ask(
-                self._handle.session_id,
-                lambda session: session.failed(modality, DEVICE_LOST, detail),
-            )
+            self._engine.source_failed(self._handle.session_id, modality, DEVICE_LOST, detail)
 
     def _next(self, timeout_s: float) -> Event | None:
         try:

@@ -59,6 +59,20 @@ def test_a_stream_that_stops_is_flagged_lost_and_comes_back_and_windows_never_st
     assert by_end[11_500].modalities["face"].source == "measured"
 
 
+def test_a_source_that_failed_is_flagged_at_once_and_windows_go_on() -> None:
+    live = VirtualLive()
+    live.open()
+    live.run(4)
+    live.sending["s1"] = {"audio"}
+    live.run(0.2)
+    live.loop.source_failed("s1", "face", ("device_lost", "unplugged"), live.clock.now_ns())
+    live.run(3)
+    assert ends(live) == list(range(500, 7001, 500))
+    lost = [e for e in live.heard.of("s1", "sensor.health") if e.reason == "device_lost"]
+    assert [(e.modality, e.state) for e in lost] == [("face", "lost")]
+    live.loop.source_failed("gone", "face", ("device_lost", ""), live.clock.now_ns())
+
+
 def test_with_nothing_measured_it_abstains_at_every_hop() -> None:
     live = VirtualLive()
     live.open()

@@ -15,7 +15,7 @@ from tacit.pipeline.live.pool import StagePool
 from tacit.pipeline.plan import on_bus
 from tacit.pipeline.supervisor import RestartRule
 from tacit.stream.endpoints import bus_place
-from tacit.stream.packet import NS_PER_MS, Packet
+from tacit.stream.packet import NS_PER_MS, NS_PER_S, Packet
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -61,6 +61,18 @@ def test_media_of_several_streams_come_back_as_features(job: Job, tmp_path: Path
             stamps: Any = packet.meta[STAMPS]
             offered, taken, done = stamps
             assert offered <= taken <= done
+        # Nobody owes an answer to the end of a stream that has ended, or never began.
+        list(pool.receive())
+        worker = pool.workers["audio"]
+        for name in ("a", "nobody"):
+            assert pool.send("audio", sound(name, 31, "end"))
+        much_later_ns = time.monotonic_ns() + 60 * NS_PER_S
+        assert pool.look_after(much_later_ns) == []
+        assert pool.send("audio", sound("c", 0))
+        while not list(pool.receive()):
+            assert time.monotonic() < deadline
+            assert pool.look_after(time.monotonic_ns()) == []
+        assert pool.workers["audio"] == worker
     finally:
         pool.close()
     assert pool.workers == {"audio": None}

@@ -13,6 +13,7 @@ from tests.fakes.browser import PATIENCE_MS, Visit, chromium, fake_devices
 from tests.fakes.serving import Serving, serving
 
 pytestmark = [
+    pytest.mark.live,
     pytest.mark.process,
     pytest.mark.slow,
     pytest.mark.media,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.browser import PATIENCE_MS, Visit, chromium
+from tests.fakes.browser import Visit, chromium
 from tests.fakes.serving import Serving, serving
 
-pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(400)]
 
 REFUSED = """(async () => {
   const asked = [];
@@ -151,10 +151,8 @@ def test_it_comes_back_when_the_server_does(playwright: Any) -> None:
             )
             first.process.kill()
             first.process.wait()
-            lost = visit.page.locator("title", has_text="reconnecting")
-            lost.wait_for(state="attached", timeout=PATIENCE_MS)
+            visit.page.wait_for_function("document.title === 'reconnecting'")
             said = visit.page.evaluate("window.told[0].message")
             assert re.search(r"closed\. Trying again in \d s\.", said), said
             with serving(("--port", port.group(1)), ready=False):
-                back = visit.page.locator("title", has_text="live")
-                back.wait_for(state="attached", timeout=PATIENCE_MS)
+                visit.page.wait_for_function("document.title === 'live'")
