@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.fakes.browser import PATIENCE_MS, Visit, chromium, driver, fake_devices
-from tests.fakes.serving import serving
+from tests.fakes.serving import Serving
 
 pytestmark = [
     pytest.mark.live,
@@ -67,16 +67,17 @@ def test_the_bot_prints_what_is_expressed() -> None:
         assert bot.wait(120) == 0
 
 
-def test_the_subscriber_hears_a_server_over_zeromq() -> None:
-    with serving() as server:
-        terms = {"purpose": "test", "consent": "test", "participant": "anna"}
-        body = json.dumps({"source": "sample", "loop": True, **terms}).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(server.url + "api/sessions", body, headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            session = json.load(answer)["session_id"]
-        with running(str(EXAMPLES / "subscribe_zmq.py"), server.url, session) as subscriber:
-            assert line_with(subscriber, "expressed: ").startswith(f"{session}/anna/measurement")
+def test_the_subscriber_hears_a_server_over_zeromq(server: Serving) -> None:
+    terms = {"purpose": "test", "consent": "test", "participant": "anna"}
+    body = json.dumps({"source": "sample", "loop": True, **terms}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(server.url + "api/sessions", body, headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        session = json.load(answer)["session_id"]
+    with running(str(EXAMPLES / "subscribe_zmq.py"), server.url, session) as subscriber:
+        assert line_with(subscriber, "expressed: ").startswith(f"{session}/anna/measurement")
+    stop = urllib.request.Request(f"{server.url}api/sessions/{session}", method="DELETE")
+    urllib.request.urlopen(stop, timeout=20).close()
 
 
 def test_the_subscriber_says_when_there_is_no_server() -> None:

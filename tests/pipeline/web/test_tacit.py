@@ -42,12 +42,6 @@ TERMS = 'participant: "anna", purpose: "test", consent: "test"'
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
-    with serving() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def visit(playwright: Any, server: Serving) -> Iterator[Visit]:
     with (
         chromium(playwright, ["--allow-loopback-in-peer-connection"]) as browser,
@@ -134,7 +128,7 @@ def test_withdrawing_has_the_server_delete_what_it_keeps(visit: Visit, server: S
 
 
 def test_it_comes_back_when_the_server_does(playwright: Any) -> None:
-    with serving() as first:
+    with serving(ready=False) as first:
         port = re.search(r":(\d+)/", first.url)
         assert port is not None
         with chromium(playwright) as browser, Visit(browser, first.url) as visit:
@@ -144,15 +138,15 @@ def test_it_comes_back_when_the_server_does(playwright: Any) -> None:
                   const t = await m.Tacit.watch("/");
                   window.told = [];
                   t.on("state", e => window.told.push(e));
-                  const show = () => { document.title = t.state; };
+                  const show = () => { document.body.dataset.link = t.state; };
                   t.on("state", show);
                   show();
                 })()""",
             )
             first.process.kill()
             first.process.wait()
-            visit.page.wait_for_function("document.title === 'reconnecting'")
+            visit.page.wait_for_selector("body[data-link=reconnecting]")
             said = visit.page.evaluate("window.told[0].message")
             assert re.search(r"closed\. Trying again in \d s\.", said), said
             with serving(("--port", port.group(1)), ready=False):
-                visit.page.wait_for_function("document.title === 'live'")
+                visit.page.wait_for_selector("body[data-link=live]")
