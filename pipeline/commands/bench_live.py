@@ -40,6 +40,12 @@ def bench_live_command(
             table.add_row(name, *(f"{figure:.1f}" for figure in figures))
     console = Console()
     console.print(table)
-    cores = report["cores"]
-    used = "" if cores is None else f", {cores:.2f} processor cores in use"
-    console.print(f"{report['results']} results{used}")
+    cores = report["cores_by_process"]
+    used = ", ".join(f"{name} {share:.2f}" for name, share in cores.items())
+    console.print(f"{report['results']} results; processor cores: {used or 'not known here'}")
+    if report["results"]:
+        shares = report["measured_share"].items()
+        console.print("measured: " + ", ".join(f"{m} in {share:.0%}" for m, share in shares))
+    for line in report["budget"]:
+        mark = "[green]✔[/]" if line["met"] else "[red]✘[/]"
+        console.print(f"{mark} {line['what']}: {line['value']} (at most {line['most']})")
