@@ -19,10 +19,11 @@ from .checkpoint import SHIPPED, load, restore
 from .errors import CheckpointError, ModelError
 from .features import MODALITIES, Bool, FeatureWindow, Float32, Modality, Prediction, Source
 from .fusion import Fusion, FusionConfig
+from .fusion_graph import FusionSession
 from .labels import EMOTIONS
 from .manifest import Manifest, combined_hash, read_manifest
 from .recovery.runtime import KIND as RECOVERY
-from .recovery.runtime import Expired, Known, Reading, Recovery, never
+from .recovery.runtime import Backend, Expired, Known, Reading, Recovery, never
 from .valence_arousal import derive
 
 KIND: Final = "fusion"
@@ -96,8 +97,11 @@ class Recognizer:
         calibration: for its logits.
         sha256: identity of all weights that a prediction rests on.
         recovery: fills what is lost; None leaves it out.
+        backend: what computes; graphs for ONNX Runtime, the faster one, are built from the weights
+            here. The choice is not measured, or the same recording would not give the same bytes.
 
     Attributes:
+        backend: as given.
         config: token lengths and bins that `predict` wants.
         sha256: as given.
         nonfinite_tokens: per modality, tokens masked so far because they held a NaN or an
@@ -110,21 +114,31 @@ class Recognizer:
         calibration: Calibration,
         sha256: str,
         recovery: Recovery | None = None,
+        backend: Backend = "onnxruntime",
     ) -> None:
         self._fusion = fusion.eval()
         self._recovery = recovery
+        self.backend: Backend = backend
+        self._graph: FusionSession | None = None
+        if backend == "onnxruntime":
+            self._graph = FusionSession(fusion)
+            if recovery is not None:
+                recovery.bind(fusion)
         self._calibration = calibration
         self.config = fusion.config
         self.sha256 = sha256
         self.nonfinite_tokens: dict[Modality, int] = dict.fromkeys(MODALITIES, 0)
 
     @classmethod
-    def load(cls, folder: Path = SHIPPED, *, recover: bool = True) -> Self:
+    def load(
+        cls, folder: Path = SHIPPED, *, recover: bool = True, backend: Backend = "onnxruntime"
+    ) -> Self:
         """Load the fusion and check that the encoders beside it are those it was trained on.
 
         Args:
             folder: holds `fusion` and, each optional, `recovery`, `audio`, `face` and `text`.
             recover: whether to load the recovery that is there.
+            backend: what computes.
 
         Raises:
             ModelError: weights missing, damaged, or made for another encoder than the one there.
@@ -145,7 +159,7 @@ class Recognizer:
         if recover and (folder / RECOVERY / "manifest.json").exists():
             recovery = Recovery.load(folder / RECOVERY, manifest.sha256)
             parts[RECOVERY] = recovery.sha256
-        return cls(fusion, calibration, combined_hash(parts), recovery)
+        return cls(fusion, calibration, combined_hash(parts), recovery, backend)
 
     @property
     def model_id(self) -> str:
@@ -241,16 +255,17 @@ class Recognizer:
 
     def _logits(self, tokens: CleanTokens) -> Float32:
         """(4, 7) logits in the order of `ROWS`."""
-        values = {
-            name: torch.from_numpy(tokens.values[name]).expand(len(ROWS), -1, -1)
-            for name in MODALITIES
-        }
-        masks = {
-            name: torch.from_numpy(np.stack([tokens.mask[name] & (name in row) for row in ROWS]))
-            for name in MODALITIES
-        }
+        masks = {m: torch.from_numpy(tokens.mask[m])[None] for m in MODALITIES}
+        values = {m: torch.from_numpy(tokens.values[m])[None] for m in MODALITIES}
         with torch.inference_mode():
-            return np.asarray(self._fusion(values, masks).logits.numpy(), dtype=np.float32)
+            z = self._fusion.standardise(values, masks)
+            if self._graph is not None:
+                flat = {m: z[m][0].numpy() for m in MODALITIES}
+                return self._graph.logits(flat, tokens.mask, ROWS)
+            many = {m: z[m].expand(len(ROWS), -1, -1) for m in MODALITIES}
+            seen = {m: torch.cat([masks[m] & (m in row) for row in ROWS]) for m in MODALITIES}
+            shown = {m: torch.where(seen[m].unsqueeze(-1), many[m], 0.0) for m in MODALITIES}
+            return np.asarray(self._fusion.read(shown, seen).logits.numpy(), dtype=np.float32)
 
 
 def read_config(

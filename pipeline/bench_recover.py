@@ -1,7 +1,8 @@
 """Measures how long it takes to recover what is lost and to read the result: `tacit bench recover`.
 
-Student and teacher are timed in turn in the same run, so that their ratio does not hang on what
-else the machine does.
+Student and teacher are timed in turn in the same run, by the same back end, so that their ratio
+does not hang on what else the machine does. Beside the time on the wall stands the time that the
+thread had the processor: on a machine that others use, only the second says what the work costs.
 """
 
 import statistics
@@ -18,12 +19,16 @@ from ..models.fusion import Fusion
 from ..models.labels import EMOTIONS
 from ..models.recognizer import KIND as FUSION
 from ..models.recognizer import read_config
+from ..models.recovery.flow import Solver
 from ..models.recovery.plan import GAPS
-from ..models.recovery.runtime import KIND, Known, Recovery, load_teacher, never
+from ..models.recovery.runtime import KIND, Backend, Known, Recovery, load_teacher, never
 from .bench import machine
 from .config import Settings
 
 TEACHER_STEPS: Final = 50
+SAMPLES: Final = (1, 4, 8, 16, 32)
+BACKENDS: Final[tuple[Backend, ...]] = ("onnxruntime", "torch")
+"""The first is what the recognizer uses."""
 BENCHED: Final = ("audio+text|face", "audio|face", "audio|face+text")
 """One modality lost of three, one of two, two of three."""
 
@@ -39,8 +44,8 @@ def bench_recover(settings: Settings, repeats: int) -> dict[str, Any]:
         repeats: readings per gap.
 
     Returns:
-        per gap, for the recovery alone and for recovery and fusion: student and teacher in ms, p50
-        and p95, and how many times faster the student is.
+        per gap and back end: student and teacher in ms, p50 and p95, and how many times faster the
+        student is; and the time by number of samples.
 
     Raises:
         CheckpointError: weights are missing or damaged.
@@ -52,17 +57,17 @@ def bench_recover(settings: Settings, repeats: int) -> dict[str, Any]:
     restore(fusion, tensors, settings.weights / FUSION)
     folder = settings.weights / KIND
     student = Recovery.load(folder, manifest.sha256)
-    teacher = student.taught(load_teacher(folder), TEACHER_STEPS)
-    found = {}
-    for gap in BENCHED:
-        found[gap] = of_gap(gap, fusion, (student, teacher), repeats)
+    teacher = student.taught(load_teacher(folder), Solver(TEACHER_STEPS))
+    found = {gap: of_gap(gap, fusion, (student, teacher), repeats) for gap in BENCHED}
     return {
         "bench": "recover",
+        "backend": BACKENDS[0],
         "samples": student.plan.samples,
         "student_steps": student.plan.steps,
         "teacher_steps": TEACHER_STEPS,
         "repeats": repeats,
         "cpu": found,
+        "by_samples": by_samples(student, fusion, repeats),
         "cuda": on_cuda(student, fusion, repeats),
         "machine": machine(settings) | {"threads": 1},
     }
@@ -74,20 +79,41 @@ UNIFORM: Final[Float32] = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.f
 def of_gap(
     gap: str, fusion: Fusion, pair: tuple[Recovery, Recovery], repeats: int
 ) -> dict[str, dict[str, float]]:
-    """Student and teacher on one window, without and with the fusion."""
-    student, teacher = pair
+    """Student and teacher on one window, from its tokens to the mixed answer, by back end."""
     known = some_window(gap, fusion)
-    condition = student.condition(fusion, known)
-    return {
-        "recover": compare(
-            lambda: student.samples(condition), lambda: teacher.samples(condition), repeats
-        ),
-        "recover_and_fuse": compare(
-            lambda: student.read(fusion, known, UNIFORM, never),
-            lambda: teacher.read(fusion, known, UNIFORM, never),
+    found = {}
+    for backend in BACKENDS:
+        student, teacher = (bound(one, fusion, backend) for one in pair)
+        found[backend] = compare(
+            lambda student=student: student.read(fusion, known, UNIFORM, never),  # type: ignore[misc]
+            lambda teacher=teacher: teacher.read(fusion, known, UNIFORM, never),  # type: ignore[misc]
             repeats,
-        ),
-    }
+        )
+    return found
+
+
+def bound(recovery: Recovery, fusion: Fusion, backend: Backend) -> Recovery:
+    """A copy that computes by a back end."""
+    made = recovery.taught(recovery.student, recovery.solver)
+    if backend == "onnxruntime":
+        made.bind(fusion)
+    return made
+
+
+def by_samples(recovery: Recovery, fusion: Fusion, repeats: int) -> dict[str, dict[str, float]]:
+    """The student by number of samples, on the first of `BENCHED`, by the first back end."""
+    known = some_window(BENCHED[0], fusion)
+    found = {}
+    for count in SAMPLES:
+        noise = recovery.noise.repeat(-(-count // len(recovery.noise)), 1, 1)[:count]
+        made = recovery.taught(recovery.student, recovery.solver, noise)
+        made.bind(fusion)
+
+        def run(made: Recovery = made) -> object:
+            return made.read(fusion, known, UNIFORM, never)
+
+        found[str(count)] = compare(run, None, repeats)
+    return found
 
 
 def some_window(gap: str, fusion: Fusion) -> Known:
@@ -109,22 +135,28 @@ def some_window(gap: str, fusion: Fusion) -> Known:
     return Known.of(window, values, mask)
 
 
-def compare(student: Timed, teacher: Timed, repeats: int) -> dict[str, float]:
-    """Time both in turn; the teacher a tenth as often."""
-    times: dict[str, list[float]] = {"student": [], "teacher": []}
+def compare(student: Timed, teacher: Timed | None, repeats: int) -> dict[str, float]:
+    """Time both in turn; the teacher, if there is one, a tenth as often."""
+    runs = {"student": student} | ({} if teacher is None else {"teacher": teacher})
+    wall: dict[str, list[float]] = {name: [] for name in runs}
+    used: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(WARM_UP + repeats):
-        for name, run in (("student", student), ("teacher", teacher)):
+        for name, run in runs.items():
             if name == "teacher" and turn % 10:
                 continue
-            began_ns = time.perf_counter_ns()
+            began_ns, before_ns = time.perf_counter_ns(), time.thread_time_ns()
             run()
             if turn >= WARM_UP or name == "teacher":
-                times[name].append((time.perf_counter_ns() - began_ns) / 1e6)
+                wall[name].append((time.perf_counter_ns() - began_ns) / 1e6)
+                used[name].append((time.thread_time_ns() - before_ns) / 1e6)
     found = {}
-    for name, took in times.items():
-        found[f"{name}_p50_ms"] = round(statistics.median(took), 3)
-        found[f"{name}_p95_ms"] = round(float(np.quantile(took, 0.95)), 3)
-    found["faster"] = round(found["teacher_p50_ms"] / found["student_p50_ms"], 1)
+    for name in runs:
+        found[f"{name}_p50_ms"] = round(statistics.median(wall[name]), 3)
+        found[f"{name}_p95_ms"] = round(float(np.quantile(wall[name], 0.95)), 3)
+        found[f"{name}_cpu_p50_ms"] = round(statistics.median(used[name]), 3)
+    if teacher is not None:
+        found["faster"] = round(found["teacher_p50_ms"] / found["student_p50_ms"], 1)
+        found["faster_cpu"] = round(found["teacher_cpu_p50_ms"] / found["student_cpu_p50_ms"], 1)
     return found
 
 
@@ -147,7 +179,7 @@ def on_cuda(student: Recovery, fusion: Fusion, repeats: int) -> dict[str, Any]:
 
 
 def rows(report: dict[str, Any]) -> list[tuple[str, str, dict[str, float]]]:
-    """Gap, what was timed, and figures."""
+    """Gap, back end, and figures."""
     return [
         (gap, kind, figures)
         for gap, kinds in report["cpu"].items()
@@ -158,12 +190,20 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str, dict[str, float]]]:
 def as_text(report: dict[str, Any]) -> str:
     """The report for people."""
     sampling = f"{report['samples']} samples of {report['student_steps']} step"
-    lines = [f"one window, {sampling}, teacher {report['teacher_steps']} steps, one CPU thread"]
-    for gap, kind, figures in rows(report):
+    steps = report["teacher_steps"]
+    lines = [
+        f"one window, read from tokens to answer, {sampling}, teacher {steps} steps, one thread"
+    ]
+    for gap, backend, figures in rows(report):
         lines.append(
-            f"{gap:16} {kind:17} student {figures['student_p50_ms']:8.2f} ms (p95 "
-            f"{figures['student_p95_ms']:.2f}), teacher {figures['teacher_p50_ms']:9.2f} ms, "
-            f"{figures['faster']:.1f}x faster"
+            f"{gap:16} {backend:12} student {figures['student_p50_ms']:8.2f} ms (p95 "
+            f"{figures['student_p95_ms']:.2f}, CPU {figures['student_cpu_p50_ms']:.2f}), teacher "
+            f"{figures['teacher_p50_ms']:9.2f} ms, {figures['faster']:.1f}x faster"
         )
+    counts = ", ".join(
+        f"{count}: {figures['student_p50_ms']:.2f} ms (CPU {figures['student_cpu_p50_ms']:.2f})"
+        for count, figures in report["by_samples"].items()
+    )
+    lines.append(f"by number of samples, {BENCHED[0]}, {report['backend']}: {counts}")
     lines.append(report["cuda"].get("note", f"CUDA: {report['cuda']}"))
     return "\n".join(lines)

@@ -4,7 +4,7 @@ All tokens are in the space of the fusion: standardised, as `Fusion.standardise`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -43,6 +43,8 @@ class Condition:
             nor wanted does not exist.
         past: earlier tokens, or None.
         degradation: per modality (B,) float32, from 0 (clean) to 1 (useless).
+        centre: per modality (B, T, D), what is expected where something is wanted; what is
+            generated is the deviation from it. None is zero everywhere.
     """
 
     values: Tensors
@@ -50,6 +52,7 @@ class Condition:
     wanted: Tensors
     past: Past | None
     degradation: Tensors
+    centre: Tensors | None = None
 
     @classmethod
     def of(
@@ -110,10 +113,13 @@ class Condition:
         if self.past is None:
             return self
         if rows is None:
-            return Condition(self.values, self.measured, self.wanted, None, self.degradation)
+            return replace(self, past=None)
         kept = {name: mask & ~rows[:, None] for name, mask in self.past.mask.items()}
-        past = Past(self.past.values, kept, self.past.age_s)
-        return Condition(self.values, self.measured, self.wanted, past, self.degradation)
+        return replace(self, past=Past(self.past.values, kept, self.past.age_s))
+
+    def around(self, centre: Tensors) -> "Condition":
+        """A copy in which what is generated is the deviation from `centre`."""
+        return replace(self, centre=dict(centre))
 
     def present(self) -> Tensors:
         """Per modality (B, T) bool: measured or wanted."""
@@ -131,6 +137,7 @@ class Condition:
             _mapped(self.wanted, change),
             past,
             _mapped(self.degradation, change),
+            self.centre and _mapped(self.centre, change),
         )
 
 

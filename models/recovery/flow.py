@@ -146,9 +146,14 @@ def regress_loss(net: RecoveryNet, condition: Condition, truth: Tensors) -> Tens
 
 
 def target_latents(net: RecoveryNet, condition: Condition, truth: Tensors) -> Tensor:
-    """(B, N, L) latents of the truth, zero where nothing is wanted."""
+    """(B, N, L) latents of the truth, or of its deviation; zero where nothing is wanted."""
+    centre = condition.centre
     clean = {
-        name: torch.where(condition.wanted[name].unsqueeze(-1), truth[name], 0.0)
+        name: torch.where(
+            condition.wanted[name].unsqueeze(-1),
+            truth[name] if centre is None else truth[name] - centre[name],
+            0.0,
+        )
         for name in condition.names
     }
     return net.space.encode(clean)
@@ -220,8 +225,9 @@ def recover(
 
 def put_in_place(net: RecoveryNet, condition: Condition, latents: Tensor) -> dict[Modality, Tensor]:
     """Generated latents (B, K, M * T, L) as tokens, around the measured ones; see `recover`."""
-    bins = net.config.bins
-    made = net.space.decode(latents, bins)
+    made = net.space.decode(latents, net.config.bins)
+    if condition.centre is not None:
+        made = {name: t + condition.centre[name].unsqueeze(1) for name, t in made.items()}
     filled = {}
     for name in net.config.names:
         wanted = condition.wanted[name][:, None, :, None]

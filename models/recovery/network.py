@@ -251,6 +251,11 @@ class RecoveryNet(nn.Module):
         wanted = joined(condition.wanted, self.config.names)
         return Context([k for k, _ in views], [v for _, v in views], bias, wanted)
 
+    def known(self, condition: Condition) -> Tensor:
+        """What the context of one window starts from, (1, S, W): only what is known of it."""
+        sequence, known = self._known(condition)
+        return torch.cat([self.nothing.expand(1, 1, -1), sequence[:, known[0]]], dim=1)
+
     def velocity(
         self,
         x: Tensor,

@@ -7,7 +7,7 @@ came before it and whoever else is in the session.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from .averaging import Sampled, read_samples
 from .condition import Condition, Past
 from .flow import LIMIT, Solver, recover
 from .gate import Gate, gate_features
+from .graph import RecoverySession
 from .network import RecoveryNet
 from .plan import GapSetting, RecoveryPlan, gap_name
 
@@ -43,6 +44,7 @@ CUT_SHARE: Final = 0.05
 """Share of generated values at the limit from which a recovery has diverged."""
 
 Expired = Callable[[], bool]
+Backend = Literal["onnxruntime", "torch"]
 
 
 def never() -> bool:
@@ -124,6 +126,17 @@ class Recovery:
         self.gate = gate.eval()
         self.noise = noise
         self.sha256 = sha256
+        self._bound: tuple[Fusion, RecoverySession] | None = None
+
+    @property
+    def backend(self) -> Backend:
+        """What computes: "onnxruntime" once bound to a fusion, else "torch"."""
+        return "torch" if self._bound is None else "onnxruntime"
+
+    def bind(self, fusion: Fusion) -> None:
+        """Build the graph that draws and reads for one fusion; it holds the weights as they are."""
+        session = RecoverySession(self.student, fusion, self.noise, self.solver)
+        self._bound = fusion, session
 
     @classmethod
     def load(cls, folder: Path, fusion: str) -> Self:
@@ -152,10 +165,11 @@ class Recovery:
             raise CheckpointError(f"{folder}: has no noise of shape {shape}")
         return cls(plan, student, gate, noise, manifest.sha256)
 
-    def taught(self, teacher: RecoveryNet, steps: int) -> "Recovery":
-        """The same with the student's teacher in many steps, for comparison."""
-        other = Recovery(self.plan, teacher, self.gate, self.noise, self.sha256)
-        other.solver = Solver(steps)
+    def taught(self, net: RecoveryNet, solver: Solver, noise: Tensor | None = None) -> "Recovery":
+        """The same with another network, such as the student's teacher, for comparison."""
+        given = self.noise if noise is None else noise
+        other = Recovery(self.plan, net, self.gate, given, self.sha256)
+        other.solver = solver
         return other
 
     @torch.inference_mode()
@@ -166,14 +180,13 @@ class Recovery:
             fusion: the one that the checkpoint was made for.
             known: a window with something measured and something lost.
             drop: (7,) calibrated probabilities of leaving out what is lost.
-            expired: asked between the steps; when it says so, what is there is given up.
+            expired: asked before and after; when it says so, what is there is given up.
         """
         setting = self.plan.gaps[gap_name(known.measured, known.lost)]
         condition = self.condition(fusion, known)
-        samples = self.samples(condition)
         if expired():
             return self._given_up("deadline")
-        sampled = read_samples(fusion, samples, condition, setting.samples)
+        samples, sampled = self.drawn(fusion, condition, setting.samples)
         flag = self._fault(condition, samples, sampled)
         if flag is None and expired():
             flag = "deadline"
@@ -184,6 +197,16 @@ class Recovery:
         spread = {m: float(sampled.spread[m][0]) for m in known.lost}
         note = RecoveryNote(self.solver.steps, len(self.noise), share, spread)
         return Reading(tempered(mixed, setting.mixed), note)
+
+    @torch.inference_mode()
+    def drawn(
+        self, fusion: Fusion, condition: Condition, temperature: float
+    ) -> tuple[Mapping[Modality, Tensor], Sampled]:
+        """All samples of a condition of one window, and what a fusion says to them."""
+        if self._bound is not None and self._bound[0] is fusion:
+            return self._bound[1].read(condition, temperature)
+        samples = self.samples(condition)
+        return samples, read_samples(fusion, samples, condition, temperature)
 
     @torch.inference_mode()
     def samples(self, condition: Condition) -> dict[Modality, Tensor]:

@@ -44,7 +44,7 @@ REFERENCES: Final = (
     ("student", "teacher50.k32"),
     ("naive", "teacher50.k32"),
     ("teacher", "teacher50.k32"),
-    ("ablation.", "recovered"),
+    ("ablation.", "recovered.full"),
     ("", "ours"),
 )
 """Leading part of a method's name and what it is compared with; the first that fits counts."""

@@ -1,8 +1,10 @@
 """All methods of the study on one job, each trained once and only when first asked for.
 
-Methods that differ in one thing share all others: every fill, every flow and ours sit on the same
-base, the dropping fusion with distillation, and are tuned to the same targets for the same time.
-The plug-in methods sit on a classifier that was trained on complete samples only and is not tuned.
+Methods that differ in one thing share all others: every fill sits on the same base, the dropping
+fusion with distillation, and is tuned to the same targets for the same time. Ours and the flows sit
+on a base of a second generation, distilled from three networks of the first; dropping and
+regression on that base are rows of their own. The plug-in methods sit on a classifier that was
+trained on complete samples only and is not tuned.
 """
 
 from collections.abc import Callable
@@ -15,7 +17,6 @@ import numpy as np
 from ..features import Float32
 from ..recovery.adversarial import AdversarialConfig
 from ..recovery.flow import Solver
-from ..recovery.network import RecoveryNet
 from ..zoo.backbone import encode
 from ..zoo.drop import Drop, DropKD, Taught, Whole, teach
 from ..zoo.filled import Filled, Tuned
@@ -31,6 +32,7 @@ from ..zoo.fillers import (
 from ..zoo.flows import FlowFiller, FlowPlan, fit_meanflow, fit_student, fit_teacher
 from ..zoo.gated import Gated
 from ..zoo.interface import FitConfig
+from ..zoo.residual import Residual
 from ..zoo.samples import Samples
 
 Predict = Callable[[Samples], Float32]
@@ -39,8 +41,8 @@ SECOND_SEED: Final = 1000
 """Added to the seed of the second of two averaged models."""
 
 TEACHER_STEPS: Final = 50
-SPREADS: Final = (1.0, 0.5)
-"""Of the noise: whole, and halved, which keeps samples nearer to their mean."""
+SPREADS: Final = (1.0, 0.5, 0.0)
+"""Shares of the samples' deviation from the regressed mean; 0 is the regression itself."""
 
 MANY: Final = 32
 PLUGIN_SAMPLES: Final = 8
@@ -127,55 +129,58 @@ class Workbench:
         return teach(self.task.train, self.whole)
 
     @cached_property
-    def teacher(self) -> RecoveryNet:
-        """The flow in the token space of `dropkd`."""
-        return fit_teacher(*self.banks(self.dropkd), self.task.config, self.task.plan)
+    def asked_again(self) -> Taught:
+        """What `whole`, `dropkd` and `second` say together of every complete training sample."""
+        return teach(self.task.train, self.whole, self.dropkd, self.second)
 
     @cached_property
-    def student(self) -> RecoveryNet:
-        """Its distillation."""
-        return self.distilled(self.teacher, self.dropkd, self.task.plan)
+    def again(self) -> DropKD:
+        """Dropping fusion of a second generation, distilled from three of the first."""
+        model = DropKD(self.asked_again)
+        self.fitted(model)
+        return model
 
-    def distilled(self, teacher: RecoveryNet, base: Drop, plan: FlowPlan) -> RecoveryNet:
-        """A student of a teacher."""
-        fusion = base.backbone.fusion
-        return fit_student(teacher, fusion, self.banks(base), self.task.config, plan)
+    @cached_property
+    def again_second(self) -> Drop:
+        """The same from another seed."""
+        return self.fitted(DropKD(self.asked_again), SECOND_SEED)
+
+    @cached_property
+    def residual(self) -> Residual:
+        """Recovery in the token space of `again`."""
+        return self.residual_of(self.again, self.task.plan)
+
+    def residual_of(self, base: Drop, plan: FlowPlan) -> Residual:
+        """Regression, teacher and student in the token space of a base."""
+        return Residual.fit(base.backbone.fusion, self.banks(base), self.task.config, plan)
+
+    @cached_property
+    def full(self) -> Filled:
+        """The fusion of `again` tuned to one-step samples as they are drawn."""
+        return self.tuned(self.residual.filler(one_step()))
 
     @cached_property
     def recovered(self) -> Filled:
-        """A fusion tuned to one-step samples, from the noise that is better on validation."""
-        return self._chosen[1]
+        """The same with the share of deviation that is best on validation."""
+        tried = [self.full]
+        tried += [self.tuned(self.residual.filler(one_step(), s)) for s in SPREADS[1:]]
+        return min(tried, key=lambda model: model.chosen.loss)
 
-    @property
-    def spread(self) -> float:
-        """Spread of the noise that `recovered` starts from."""
-        return self._chosen[0]
-
-    @cached_property
-    def _chosen(self) -> tuple[float, Filled]:
-        tried = [
-            (spread, self.filled(FlowFiller(one_step(), self.student, spread=spread), MANY))
-            for spread in SPREADS
-        ]
-        return min(tried, key=lambda pair: pair[1].chosen.loss)
-
-    @cached_property
-    def recovered_by_labels(self) -> Filled:
-        """The same tuned to labels alone."""
-        filler = FlowFiller(one_step(), self.student, spread=self.spread)
-        model = Filled(self.dropkd, filler, MANY)
+    def tuned(self, filler: Filler, samples: int = MANY) -> Filled:
+        """The fusion of `again` tuned to a filler, by labels and what was asked again."""
+        model = Filled(self.again, filler, samples, taught=self.again.taught)
         model.fit(self.task.train, self.task.valid, self.task.config)
         return model
 
     @cached_property
     def ours(self) -> Gated:
-        """The soft mix of `recovered` and `second`: two networks, so that their errors differ."""
-        return self.gated(self.second)
+        """The soft mix of `recovered` and `again_second`: two networks whose errors differ."""
+        return self.gated(self.again_second)
 
     @cached_property
     def ours_alone(self) -> Gated:
-        """The soft mix of `recovered` and `dropkd`, which share encoders."""
-        return self.gated(self.dropkd)
+        """The soft mix of `recovered` and `again`, which share encoders."""
+        return self.gated(self.again)
 
     def gated(self, drop: Drop) -> Gated:
         """A gate between `recovered` and a dropping model."""
@@ -183,18 +188,23 @@ class Workbench:
         model.fit(self.task.train, self.task.valid, self.task.config)
         return model
 
-    @cached_property
-    def plugin_student(self) -> RecoveryNet:
-        """A student in the token space of `whole`."""
-        teacher = fit_teacher(*self.banks(self.whole), self.task.config, self.task.plan)
-        return self.distilled(teacher, self.whole, self.task.plan)
+    def plugged(self) -> Filled:
+        """One-step samples around the mean for the frozen classifier; validation chooses how far.
 
-    def sampled(self, net: RecoveryNet, solver: Solver, samples: int) -> Predict:
-        """Another way to draw the samples that the fusion of `recovered` reads."""
-        filler = FlowFiller(solver, net, spread=self.spread)
-        model = Filled(self.dropkd, filler, samples, tune=False)
+        The classifier never met a filled window, so nothing is tuned.
+        """
+        found = self.residual_of(self.whole, self.task.plan)
+        tried = [
+            self.filled(found.filler(one_step(), spread), PLUGIN_SAMPLES, base=self.whole)
+            for spread in SPREADS
+        ]
+        return min(tried, key=lambda model: model.loss(self.task.valid))
+
+    def sampled(self, filler: Filler, samples: int) -> Predict:
+        """Another way to draw the samples that the fusion of `full` reads."""
+        model = Filled(self.again, filler, samples, tune=False)
         model.fit(self.task.train, self.task.valid, self.task.config)
-        model.fusion = self.recovered.fusion
+        model.fusion = self.full.fusion
         return model.predict
 
 
@@ -239,10 +249,13 @@ MAIN: Final[dict[str, Build]] = {
     "regression": lambda w: w.filled(Regression()).predict,
     "nearest": lambda w: w.filled(NearestDonor()).predict,
     "random": lambda w: w.filled(RandomDonor()).predict,
-    "euler1": lambda w: w.filled(FlowFiller(Solver(steps=1), w.teacher), MANY).predict,
-    "one": lambda w: w.filled(FlowFiller(one_step(), w.student), 1).predict,
+    "euler1": lambda w: w.tuned(w.residual.filler(Solver(steps=1))).predict,
+    "one": lambda w: w.tuned(w.residual.filler(one_step()), 1).predict,
+    "again": lambda w: w.again.predict,
+    "again.two": lambda w: average(w.again, w.again_second),
+    "again.regression": lambda w: w.tuned(w.residual.expected, 1).predict,
+    "recovered.full": lambda w: w.full.predict,
     "recovered": lambda w: w.recovered.predict,
-    "recovered.labels": lambda w: w.recovered_by_labels.predict,
     "ours": lambda w: w.ours.predict,
     "ours.alone": lambda w: w.ours_alone.predict,
     "ours.half": lambda w: mixed_half(w.ours),
@@ -254,9 +267,7 @@ PLUGIN: Final[dict[str, Build]] = {
     "plugin.zero": lambda w: w.filled(ZeroFiller(), base=w.whole).predict,
     "plugin.mean": lambda w: w.filled(MeanFiller(), base=w.whole).predict,
     "plugin.regression": lambda w: w.filled(Regression(), base=w.whole).predict,
-    "plugin.ours": lambda w: (
-        w.filled(FlowFiller(one_step(), w.plugin_student), PLUGIN_SAMPLES, base=w.whole).predict
-    ),
+    "plugin.ours": lambda w: w.plugged().predict,
 }
 """On the frozen classifier of complete data."""
 
@@ -264,17 +275,16 @@ PLUGIN: Final[dict[str, Build]] = {
 def step_builds() -> dict[str, Build]:
     """Teacher, naive few steps and student, each with 1, 8 and 32 samples."""
 
-    def build(net: str, solver: Solver, samples: int) -> Build:
-        return lambda w: w.sampled(getattr(w, net), solver, samples)
+    def build(solver: Solver, samples: int) -> Build:
+        return lambda w: w.sampled(w.residual.filler(solver), samples)
 
     found = {}
     for samples in (1, 8, MANY):
         for steps in (1, 2, 4):
             student = Solver(steps=steps, student=True)
-            found[f"student{steps}.k{samples}"] = build("student", student, samples)
-            found[f"naive{steps}.k{samples}"] = build("teacher", Solver(steps=steps), samples)
-        solver = Solver(steps=TEACHER_STEPS)
-        found[f"teacher{TEACHER_STEPS}.k{samples}"] = build("teacher", solver, samples)
+            found[f"student{steps}.k{samples}"] = build(student, samples)
+            found[f"naive{steps}.k{samples}"] = build(Solver(steps=steps), samples)
+        found[f"teacher{TEACHER_STEPS}.k{samples}"] = build(Solver(steps=TEACHER_STEPS), samples)
     return found
 
 
@@ -288,23 +298,31 @@ def fitted_tuned(w: Workbench, taught: bool) -> Tuned:
 def with_terms(w: Workbench, discriminator: float, semantic: float) -> Predict:
     """Ablation: a student with the adversarial and semantic terms."""
     plan = replace(w.task.plan, adversarial=AdversarialConfig(discriminator, semantic))
-    student = w.distilled(w.teacher, w.dropkd, plan)
-    return w.filled(FlowFiller(one_step(), student), MANY).predict
+    fusion, banks = w.again.backbone.fusion, w.banks(w.again)
+    student = w.residual.distilled(fusion, banks, w.task.config, plan)
+    return w.tuned(replace(w.residual, student=student).filler(one_step())).predict
 
 
 def without_teacher(w: Workbench) -> Predict:
     """Ablation: MeanFlow in one step."""
-    net = fit_meanflow(*w.banks(w.dropkd), w.task.config, w.task.plan)
-    return w.filled(FlowFiller(one_step(), net), MANY).predict
+    centre = w.residual.expected.centred
+    net = fit_meanflow(*w.banks(w.again), w.task.config, w.task.plan, centre)
+    return w.tuned(replace(w.residual, student=net).filler(one_step())).predict
 
 
 def with_guidance(w: Workbench) -> Predict:
     """Ablation: a student of a guided teacher."""
     plan = replace(w.task.plan, drop_condition=HIDDEN_CONDITION)
-    teacher = fit_teacher(*w.banks(w.dropkd), w.task.config, plan)
     guided = replace(plan, distill=replace(plan.distill, guidance=GUIDANCE))
-    student = w.distilled(teacher, w.dropkd, guided)
-    return w.filled(FlowFiller(one_step(), student), MANY).predict
+    return w.tuned(w.residual_of(w.again, guided).filler(one_step())).predict
+
+
+def without_centre(w: Workbench) -> Predict:
+    """Ablation: whole tokens generated, not deviations from the mean."""
+    banks, fusion = w.banks(w.again), w.again.backbone.fusion
+    teacher = fit_teacher(*banks, w.task.config, w.task.plan)
+    student = fit_student(teacher, fusion, banks, w.task.config, w.task.plan)
+    return w.tuned(FlowFiller(one_step(), student)).predict
 
 
 ABLATIONS: Final[dict[str, Build]] = {
@@ -313,8 +331,9 @@ ABLATIONS: Final[dict[str, Build]] = {
     "ablation.both": lambda w: with_terms(w, ADVERSARIAL, ADVERSARIAL),
     "ablation.meanflow": without_teacher,
     "ablation.guidance": with_guidance,
+    "ablation.uncentred": without_centre,
 }
-"""Each changes one thing of `recovered`."""
+"""Each changes one thing of `full`, the reading of samples as they are drawn."""
 
 STEPS: Final = step_builds()
 EVERYTHING: Final[dict[str, Build]] = MAIN | PLUGIN | STEPS | ABLATIONS

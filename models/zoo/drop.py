@@ -143,15 +143,16 @@ class Taught:
     temperature: float = SOFTENING
 
 
-def teach(train: Samples, whole: Drop) -> Taught:
-    """Ask a model of complete data about the training samples.
+def teach(train: Samples, *models: Drop) -> Taught:
+    """Ask models about the complete training samples; of several, the geometric mean counts.
 
     Args:
         train: complete; labels are not used.
-        whole: fitted.
+        models: fitted.
     """
-    softened = softmax(read(whole.backbone, train) / SOFTENING, axis=1)
-    return Taught(torch.from_numpy(softened), temperature=SOFTENING)
+    scores = [log_softmax(read(model.backbone, train), axis=1) for model in models]
+    softened = softmax(np.mean(scores, axis=0) / SOFTENING, axis=1)
+    return Taught(torch.from_numpy(softened.astype(np.float32)), temperature=SOFTENING)
 
 
 class DropKD(Drop):

@@ -80,6 +80,12 @@ class Filled:
         filled = self._filler.fill(condition, self._samples, self.config.seed)
         return {name: t.numpy() for name, t in filled.items()}
 
+    def loss(self, batch: Samples) -> float:
+        """Mean -log p(label) in nats of a labelled batch, with each modality alone and whole."""
+        views = Samples.joined(single_views(batch))
+        p = self.predict(views)[np.arange(len(views)), views.labels]
+        return float(-np.log(np.maximum(p, LEAST)).mean())
+
     @torch.no_grad()
     def reading(self, batch: Samples, samples: int) -> tuple[Condition, Sampled]:
         """What the fusion says to each of K samples of a batch."""

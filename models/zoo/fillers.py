@@ -178,6 +178,11 @@ class Regression:
         filled: Mapping[Modality, Tensor] = self._net(condition)
         return filled
 
+    def centred(self, condition: Condition) -> Condition:
+        """The same windows with the mean as the centre of what is generated."""
+        filled = self.fill(condition, 1, 0)
+        return condition.around({name: tokens[:, 0] for name, tokens in filled.items()})
+
 
 def everything(tokens: Tokens) -> Tokens:
     """Masks (B, T) that keep all tokens."""

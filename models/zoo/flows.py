@@ -30,6 +30,13 @@ from .interface import FitConfig
 
 VALID_DRAWS: Final = 4
 Loss = Callable[[Condition, Tokens, torch.Generator], Tensor]
+Centre = Callable[[Condition], Condition]
+"""Says of windows what is expected where something is wanted; see `Condition.centre`."""
+
+
+def uncentred(condition: Condition) -> Condition:
+    """Expects nothing: the whole token is generated."""
+    return condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +69,10 @@ class FlowFiller:
 
     Args:
         solver: steps and guidance.
-        spread: of the noise that samples start from; below 1 they lie nearer to their mean.
         net: trained network; `fit` leaves it alone when given.
         plan: how it is trained otherwise.
+        centre: what samples deviate from; the network must have been trained around it.
+        spread: share of the deviation that is added; at 0 every sample is the centre itself.
     """
 
     def __init__(
@@ -72,9 +80,11 @@ class FlowFiller:
         solver: Solver,
         net: RecoveryNet | None = None,
         plan: FlowPlan | None = None,
+        centre: Centre = uncentred,
         spread: float = 1.0,
     ) -> None:
         self._solver = solver
+        self._centre = centre
         self._spread = spread
         self._net = net
         self._plan = plan or FlowPlan()
@@ -93,18 +103,33 @@ class FlowFiller:
     def fit(self, train: Bank, valid: Bank, config: FitConfig) -> None:
         """Train a teacher if no network was given."""
         if self._net is None:
-            self._net = fit_teacher(train, valid, config, self._plan)
+            self._net = fit_teacher(train, valid, config, self._plan, self._centre)
 
     @torch.no_grad()
     def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
+        around = self._centre(condition)
+        if self._spread == 0.0:
+            samples = 1  # They would all be the same.
         generator = torch.Generator().manual_seed(seed)
-        noise = draw_noise(self.net.config, condition.batch, samples, generator) * self._spread
-        filled: Mapping[Modality, Tensor] = recover(self.net, condition, noise, self._solver)
-        return filled
+        noise = draw_noise(self.net.config, condition.batch, samples, generator)
+        filled: Mapping[Modality, Tensor] = recover(self.net, around, noise, self._solver)
+        return filled if self._spread == 1.0 else drawn_in(filled, around, self._spread)
 
 
-def fit_net(net: RecoveryNet, banks: tuple[Bank, Bank], loss: Loss, plan: Plan) -> None:
+def drawn_in(filled: Tokens, around: Condition, spread: float) -> Tokens:
+    """Samples (B, K, T, D) per modality with a share of their deviation from the centre."""
+    found = {}
+    for name, tokens in filled.items():
+        middle = torch.zeros(()) if around.centre is None else around.centre[name].unsqueeze(1)
+        nearer = middle + spread * (tokens - middle)
+        found[name] = torch.where(around.wanted[name][:, None, :, None], nearer, tokens)
+    return found
+
+
+def fit_net(
+    net: RecoveryNet, banks: tuple[Bank, Bank], loss: Loss, plan: Plan, centre: Centre
+) -> None:
     """Train a recovery network in place; the epoch with the least loss on validation is kept.
 
     Args:
@@ -112,15 +137,16 @@ def fit_net(net: RecoveryNet, banks: tuple[Bank, Bank], loss: Loss, plan: Plan) 
         banks: training and validation tokens.
         loss: of a condition, its truth and a source of randomness.
         plan: settings.
+        centre: of the windows.
     """
     train, valid = banks
     generator = torch.Generator().manual_seed(plan.seed)
-    held = hidden_views(valid)
+    held = [(centre(c), truth) for c, truth in hidden_views(valid)]
 
     def loss_of(rows: Tensor) -> Tensor:
         tokens = train.rows(rows)
         kept = hide(everything(tokens), 0.0, generator)
-        return loss(condition_of(tokens, kept), tokens, generator)
+        return loss(centre(condition_of(tokens, kept)), tokens, generator)
 
     def valid_loss() -> float:
         # The same noise and times for every epoch, or their chance would choose.
@@ -131,24 +157,36 @@ def fit_net(net: RecoveryNet, banks: tuple[Bank, Bank], loss: Loss, plan: Plan) 
     fit_epochs(net, np.arange(len(train)), loss_of, valid_loss, plan)
 
 
-def new_net(train: Bank, config: FitConfig, plan: FlowPlan) -> RecoveryNet:
-    """An untrained network with its space fitted."""
+def new_net(train: Bank, config: FitConfig, plan: FlowPlan, centre: Centre) -> RecoveryNet:
+    """An untrained network with its space fitted to tokens, or to their deviation."""
     torch.manual_seed(config.seed)
     net = RecoveryNet(recovery_shape(train, plan.layers))
-    net.space.fit(train.measured())
+    net.space.fit(deviations(train, centre))
     return net
 
 
-def fit_teacher(train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan) -> RecoveryNet:
+def deviations(bank: Bank, centre: Centre) -> Tokens:
+    """Per modality (N * T, E), how far a bank's tokens are from what is expected without them."""
+    found = bank.measured()
+    for (condition, truth), lost in zip(hidden_views(bank), bank.tokens, strict=True):
+        expected = centre(condition).centre
+        if expected is not None:
+            found[lost] = (truth[lost] - expected[lost]).flatten(0, 1)
+    return found
+
+
+def fit_teacher(
+    train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan, centre: Centre = uncentred
+) -> RecoveryNet:
     """Train the flow that many steps follow."""
-    net = new_net(train, config, plan)
+    net = new_net(train, config, plan, centre)
     settings = FlowConfig(draws=VALID_DRAWS, drop_condition=plan.drop_condition, drop_past=0.0)
 
     def loss(condition: Condition, truth: Tokens, generator: torch.Generator) -> Tensor:
         return flow_loss(net, condition, truth, settings, generator)
 
     steps = Plan(plan.teacher_epochs, plan.batch, plan.rate, config.weight_decay, config.seed)
-    fit_net(net, (train, valid), loss, steps)
+    fit_net(net, (train, valid), loss, steps, centre)
     return net
 
 
@@ -158,6 +196,7 @@ def fit_student(
     banks: tuple[Bank, Bank],
     config: FitConfig,
     plan: FlowPlan,
+    centre: Centre = uncentred,
 ) -> RecoveryNet:
     """Distil a teacher into one, two and four steps.
 
@@ -167,6 +206,7 @@ def fit_student(
         banks: training and validation tokens.
         config: settings.
         plan: further settings.
+        centre: that the teacher was trained around.
     """
     student = student_of(teacher)
     fusion.eval()
@@ -177,7 +217,7 @@ def fit_student(
         return made.losses["total"] + extra.loss(made, truth, student.training)
 
     steps = Plan(plan.student_epochs, plan.batch, plan.rate, config.weight_decay, config.seed)
-    fit_net(student, banks, loss, steps)
+    fit_net(student, banks, loss, steps, centre)
     return student
 
 
@@ -207,14 +247,16 @@ class Adversary:
         ) + settings.semantic * semantic_loss(made.student.feature, complete)
 
 
-def fit_meanflow(train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan) -> RecoveryNet:
+def fit_meanflow(
+    train: Bank, valid: Bank, config: FitConfig, plan: FlowPlan, centre: Centre = uncentred
+) -> RecoveryNet:
     """Train a few-step network without a teacher."""
-    net = new_net(train, config, plan)
+    net = new_net(train, config, plan, centre)
     settings = MeanFlowConfig(draws=VALID_DRAWS, drop_past=0.0)
 
     def loss(condition: Condition, truth: Tokens, generator: torch.Generator) -> Tensor:
         return meanflow_loss(net, condition, truth, settings, generator)
 
     steps = Plan(plan.teacher_epochs, plan.batch, plan.rate, config.weight_decay, config.seed)
-    fit_net(net, (train, valid), loss, steps)
+    fit_net(net, (train, valid), loss, steps, centre)
     return net

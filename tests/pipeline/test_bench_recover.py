@@ -11,10 +11,16 @@ from tacit.pipeline.config import Settings
 def test_the_student_is_timed_beside_its_teacher() -> None:
     report = bench_recover(Settings(), 10)
     assert set(report["cpu"]) == set(BENCHED)
-    for _, kind, figures in rows(report):
-        assert kind in ("recover", "recover_and_fuse")
+    assert report["backend"] == "onnxruntime"
+    assert {backend for _, backend, _ in rows(report)} == {"onnxruntime", "torch"}
+    for _, _, figures in rows(report):
         assert 0.0 < figures["student_p50_ms"] <= figures["student_p95_ms"]
+        assert 0.0 < figures["student_cpu_p50_ms"] <= figures["student_p95_ms"]
         assert figures["faster"] > 5.0
+    assert (
+        report["by_samples"]["32"]["student_cpu_p50_ms"]
+        > (report["by_samples"]["1"]["student_cpu_p50_ms"])
+    )
     assert report["cuda"]["available"] in (True, False)
     text = as_text(report)
     assert "audio+text|face" in text
