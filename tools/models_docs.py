@@ -1,6 +1,6 @@
-"""Makes docs/models.md and its plots from result files: `python tools/models_docs.py`.
+"""Makes docs/models.md, docs/models-details.md and their plots: `python tools/models_docs.py`.
 
-Every figure of the page comes from a file under results/; nothing on it is typed by hand. A file
+Every figure of the pages comes from a file under results/; nothing on them is typed by hand. A file
 that is missing gives a line that says so.
 """
 
@@ -10,18 +10,20 @@ from typing import Final
 
 from tools.models_page import page
 from tools.models_plots import plots
+from tools.models_summary import DETAILS, summary
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PAGE: Final = ROOT / "docs" / "models.md"
+DOCS: Final = ROOT / "docs"
 
 
 def main() -> None:
-    """Rewrite the page, and the plots unless told not to."""
+    """Rewrite the pages, and the plots unless told not to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-plots", action="store_true", help="leave docs/figures alone")
     if not parser.parse_args().no_plots:
-        plots(ROOT / "results", ROOT / "docs" / "figures")
-    PAGE.write_text(page(ROOT), encoding="utf-8")
+        plots(ROOT / "results", DOCS / "figures")
+    (DOCS / "models.md").write_text(summary(ROOT), encoding="utf-8")
+    (DOCS / DETAILS).write_text(page(ROOT), encoding="utf-8")
 
 
 if __name__ == "__main__":

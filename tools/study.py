@@ -64,15 +64,17 @@ def run(
     seeds: Annotated[str, typer.Option(help="Such as 0,1,2.")] = "0,1,2",
     shares: Annotated[str, typer.Option(help="Of the labels, such as 1,0.1.")] = "1",
     methods: Annotated[str, typer.Option(help="Groups or methods.")] = "main",
+    folds: Annotated[str, typer.Option(help="Such as 0,3; all if left out.")] = "",
     cache: Annotated[Path, typer.Option(help="For audio statistics.")] = RUNS / "cache",
 ) -> None:
     """Compute the cells that are missing."""
     torch.set_num_threads(1)
     try:
         tasks, store, wanted = Tasks(root, cache), store_of(study), methods_of(methods)
+        chosen = [int(word) for word in folds.split(",") if word] or range(folds_of(study))
         for seed in (int(word) for word in seeds.split(",")):
             for share in (float(word) for word in shares.split(",")):
-                for fold in range(folds_of(study)):
+                for fold in chosen:
                     job = Job(study, share, seed, fold)
                     run_job(
                         job,

@@ -1,13 +1,20 @@
-from tools.models_docs import PAGE, ROOT
+import pytest
+
+from tools.models_docs import DOCS, ROOT
 from tools.models_page import page
+from tools.models_summary import DETAILS, summary
 
 
-def test_the_page_says_what_the_result_files_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(ROOT), "run: python tools/models_docs.py"
+def test_the_pages_say_what_the_result_files_say() -> None:
+    told = "run: python tools/models_docs.py"
+    assert (DOCS / "models.md").read_text(encoding="utf-8") == summary(ROOT), told
+    assert (DOCS / DETAILS).read_text(encoding="utf-8") == page(ROOT), told
 
 
-def test_every_plot_on_the_page_is_there() -> None:
-    shown = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["models.md", DETAILS])
+def test_every_plot_on_a_page_is_there(name: str) -> None:
+    shown = (DOCS / name).read_text(encoding="utf-8")
     linked = [part.partition(")")[0] for part in shown.split("](")[1:]]
-    plots = [name for name in linked if name.endswith(".svg")]
-    assert all((PAGE.parent / name).is_file() for name in plots)
+    plots = [link for link in linked if link.endswith(".svg")]
+    assert plots
+    assert all((DOCS / link).is_file() for link in plots)

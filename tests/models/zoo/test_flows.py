@@ -44,6 +44,7 @@ def fusion() -> Fusion:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_teacher_and_student_draw_both_faces_and_few_between() -> None:
     train, valid = bank(300, seed=0), bank(60, seed=1)
     plan = replace(PLAN, teacher_epochs=220, student_epochs=25)

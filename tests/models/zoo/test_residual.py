@@ -11,8 +11,10 @@ from tacit.models.zoo.residual import Residual
 from tests.fakes.pairs import QUICK
 from tests.models.zoo.test_flows import bank, fusion
 
+pytestmark = pytest.mark.timeout(300)
+
 PLAN = FlowPlan(
-    teacher_epochs=120, student_epochs=12, rate=5e-3,
+    teacher_epochs=90, student_epochs=12, rate=5e-3,
     distill=DistillConfig(draws=2, teacher_steps=4),
 )  # fmt: skip
 ONE = Solver(steps=1, student=True)
