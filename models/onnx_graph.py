@@ -29,6 +29,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
+        self._kept: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Append a node; gives the name of its output."""
@@ -124,9 +125,12 @@ class Graph:
         return bytes(model.SerializeToString())
 
     def _store(self, values: NDArray[Any]) -> str:
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(values, name))
-        return name
+        """Keep values once, however often they are used."""
+        key = (values.tobytes(), str(values.dtype), values.shape)
+        if key not in self._kept:
+            self._kept[key] = f"w{len(self.weights)}"
+            self.weights.append(numpy_helper.from_array(values, self._kept[key]))
+        return self._kept[key]
 
 
 def kind_of(name: str) -> int:

@@ -7,7 +7,8 @@ thread had the processor: on a machine that others use, only the second says wha
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -58,7 +59,11 @@ def bench_recover(settings: Settings, repeats: int) -> dict[str, Any]:
     folder = settings.weights / KIND
     student = Recovery.load(folder, manifest.sha256)
     teacher = student.taught(load_teacher(folder), Solver(TEACHER_STEPS))
-    found = {gap: of_gap(gap, fusion, (student, teacher), repeats) for gap in BENCHED}
+    pairs = {
+        backend: (bound(student, fusion, backend), bound(teacher, fusion, backend))
+        for backend in BACKENDS
+    }
+    found = {gap: of_gap(gap, fusion, pairs, repeats) for gap in BENCHED}
     return {
         "bench": "recover",
         "backend": BACKENDS[0],
@@ -77,19 +82,16 @@ UNIFORM: Final[Float32] = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.f
 
 
 def of_gap(
-    gap: str, fusion: Fusion, pair: tuple[Recovery, Recovery], repeats: int
+    gap: str, fusion: Fusion, pairs: Mapping[Backend, tuple[Recovery, Recovery]], repeats: int
 ) -> dict[str, dict[str, float]]:
     """Student and teacher on one window, from its tokens to the mixed answer, by back end."""
     known = some_window(gap, fusion)
-    found = {}
-    for backend in BACKENDS:
-        student, teacher = (bound(one, fusion, backend) for one in pair)
-        found[backend] = compare(
-            lambda student=student: student.read(fusion, known, UNIFORM, never),  # type: ignore[misc]
-            lambda teacher=teacher: teacher.read(fusion, known, UNIFORM, never),  # type: ignore[misc]
-            repeats,
-        )
-    return found
+
+    what = (fusion, known, UNIFORM, never)
+    return {
+        backend: compare(partial(student.read, *what), partial(teacher.read, *what), repeats)
+        for backend, (student, teacher) in pairs.items()
+    }
 
 
 def bound(recovery: Recovery, fusion: Fusion, backend: Backend) -> Recovery:
@@ -109,10 +111,9 @@ def by_samples(recovery: Recovery, fusion: Fusion, repeats: int) -> dict[str, di
         made = recovery.taught(recovery.student, recovery.solver, noise)
         made.bind(fusion)
 
-        def run(made: Recovery = made) -> object:
-            return made.read(fusion, known, UNIFORM, never)
-
-        found[str(count)] = compare(run, None, repeats)
+        found[str(count)] = compare(
+            partial(made.read, fusion, known, UNIFORM, never), None, repeats
+        )
     return found
 
 
