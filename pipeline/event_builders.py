@@ -19,7 +19,8 @@ from .events import (
     WindowSpan,
 )
 from .health import Health
-from .window import ClosedWindow, WindowStatistics
+from .window import ClosedWindow
+from .window_track import WindowStatistics
 
 DECIMALS: Final = 4
 """Decimals of probabilities and measures, so that tiny differences of arithmetic vanish."""

@@ -18,7 +18,8 @@ from .health_rules import HealthState
 from .past import PastMemory, masked
 from .quality import Quality
 from .stages.reports import quality_of
-from .window import ClosedWindow, WindowConfig, Windower, WindowStatistics
+from .window import ClosedWindow, WindowConfig, Windower
+from .window_track import WindowStatistics
 
 TICK_NS: Final = 50 * NS_PER_MS
 MAX_REVISABLE: Final = 1000

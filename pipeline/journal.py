@@ -25,7 +25,8 @@ from .events import (
 )
 from .health import Health
 from .hub import Output, WindowJob, Words
-from .window import WindowConfig, WindowStatistics
+from .window import WindowConfig
+from .window_track import WindowStatistics
 
 CloseReason = Literal["end", "interrupted", "error"]
 

@@ -7,26 +7,14 @@ the window anew with a higher revision; what comes later is counted and dropped.
 number of bins, so that the bins of all windows coincide.
 """
 
-from bisect import bisect_left, insort
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-import numpy as np
-
-from ..models.features import (
-    Bool,
-    FeatureFrame,
-    FeatureWindow,
-    Float32,
-    Modality,
-    TokenGrid,
-    pool_frames,
-)
+from ..models.features import Bool, FeatureFrame, FeatureWindow, Float32, Modality, TokenGrid
 from ..stream.packet import NS_PER_MS, NS_PER_S
+from .window_track import Held, Reason, Stretch, Track, WindowStatistics
 
-Reason = Literal["late", "duplicate", "masked", "nonfinite", "early", "before_start", "after_end"]
 Admission = Literal["held"] | Reason
 
 
@@ -85,122 +73,6 @@ class ClosedWindow:
     revision: int
 
 
-class WindowStatistics(NamedTuple):
-    """Frames of one modality: offered = used + sum of dropped + pending, at any time.
-
-    Attributes:
-        offered: frames given to `Windower.add`.
-        used: frames that are part of at least one closed window.
-        dropped: frames that are part of none and never will be, by reason.
-        pending: frames whose first window is still open.
-    """
-
-    offered: int
-    used: int
-    dropped: Mapping[Reason, int]
-    pending: int
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    frame: FeatureFrame
-    low: int
-    high: int
-    used: bool = False
-
-    @property
-    def key(self) -> tuple[int, int]:
-        return self.frame.t_ns, self.frame.duration_ns
-
-
-class _Stretch(NamedTuple):
-    t0_ns: int
-    t1_ns: int
-
-    def hits(self, frame: FeatureFrame) -> bool:
-        end_ns = frame.t_ns + max(frame.duration_ns, 1)
-        return frame.t_ns < self.t1_ns and end_ns > self.t0_ns
-
-
-def bin_range(t_ns: int, duration_ns: int, bin_ns: int) -> tuple[int, int]:
-    """First and last bin, counted from session start, that `pool_frames` puts a frame into."""
-    half_ns = bin_ns // 2
-    end_ns = t_ns + duration_ns
-    first = -(-(t_ns - half_ns) // bin_ns)
-    last = (end_ns - half_ns - 1) // bin_ns
-    middle = (t_ns + end_ns) // 2 // bin_ns
-    return min(first, middle), max(last, middle)
-
-
-class _Track:
-    """The frames of one modality that an open or revisable window may still need."""
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-        self.active = True
-        self.watermark_ns = 0
-        self.dropped: Counter[Reason] = Counter()
-        self._offered = 0
-        self._used = 0
-        self._held: list[_Held] = []
-        self._stretches: list[_Stretch] = []
-
-    def offer(self, frame: FeatureFrame) -> None:
-        if frame.values.shape != (self.dim,):
-            raise ValueError(
-                f"a {frame.modality} frame has shape {frame.values.shape}, not ({self.dim},)"
-            )
-        self._offered += 1
-
-    def refusal(self, frame: FeatureFrame) -> Reason | None:
-        """Why the frame cannot be used whatever the time, if so."""
-        if frame.quality <= 0.0 or any(stretch.hits(frame) for stretch in self._stretches):
-            return "masked"
-        if not np.isfinite(frame.values).all():
-            return "nonfinite"
-        key = (frame.t_ns, frame.duration_ns)
-        at = bisect_left(self._held, key, key=lambda held: held.key)
-        if at < len(self._held) and self._held[at].key == key:
-            return "duplicate"
-        return None
-
-    def hold(self, held: _Held) -> None:
-        # Sorted, so that sums over a bin do not depend on the order of arrival.
-        insort(self._held, held, key=lambda other: other.key)
-
-    def inside(self, first: int, end: int) -> Iterator[_Held]:
-        return (held for held in self._held if held.low < end and held.high >= first)
-
-    def use(self, first: int, end: int) -> None:
-        for held in self.inside(first, end):
-            self._used += not held.used
-            held.used = True
-
-    def mask(self, stretch: _Stretch) -> None:
-        self._stretches.append(stretch)
-        self._release((held for held in self._held if stretch.hits(held.frame)), "masked")
-
-    def forget(self, before: int, before_ns: int) -> None:
-        """Let go of what lies before a bin, and of masks before a time."""
-        self._release((held for held in self._held if held.high < before), "late")
-        self._stretches = [stretch for stretch in self._stretches if stretch.t1_ns > before_ns]
-
-    def end(self) -> None:
-        self._release(iter(self._held), "after_end")
-
-    def _release(self, leaving: Iterable[_Held], reason: Reason) -> None:
-        gone = {held.key: held for held in leaving}
-        if not gone:
-            return
-        self.dropped[reason] += sum(not held.used for held in gone.values())
-        self._held = [held for held in self._held if held.key not in gone]
-
-    def statistics(self) -> WindowStatistics:
-        pending = sum(not held.used for held in self._held)
-        dropped = {reason: count for reason, count in self.dropped.items() if count}
-        return WindowStatistics(self._offered, self._used, dropped, pending)
-
-
 class Windower:
     """Gathers one participant's frames and gives windows when they are due.
 
@@ -220,7 +92,9 @@ class Windower:
     ) -> None:
         self._participant = participant
         self._config = config
-        self._tracks: Final = {modality: _Track(dim) for modality, dim in dims.items()}
+        self._tracks: Final = {modality: Track(dim) for modality, dim in dims.items()}
+        self._awaited: Final = [t for modality, t in self._tracks.items() if modality != "text"]
+        self._reach_ns: Final = max(config.grace_ns, config.text_grace_ns) + config.grid.window_ns
         self._now_ns = 0
         self._next = 0
         self._oldest = 0
@@ -244,12 +118,11 @@ class Windower:
             raise ValueError(f"a frame of {frame.participant!r}, not of {self._participant!r}")
         track = self._track(frame.modality)
         track.offer(frame)
-        held = _Held(frame, *bin_range(frame.t_ns, frame.duration_ns, self._config.grid.bin_ns))
-        reason = self._untimely(held) or track.refusal(frame)
+        held = Held(frame, self._config.grid.bin_ns)
+        reason = self._untimely(held) or track.hold(held)
         if reason is not None:
             track.dropped[reason] += 1
             return reason
-        track.hold(held)
         self._dirty.update(self._closed_windows_of(held))
         return "held"
 
@@ -268,14 +141,14 @@ class Windower:
         For faults that show only after a while. Windows that are already closed are not given anew
         for that, but should late data revise one, it is without these frames.
         """
-        self._track(modality).mask(_Stretch(t0_ns, t1_ns))
+        self._track(modality).mask(Stretch(t0_ns, t1_ns))
 
     def poll(self, now_ns: int) -> list[ClosedWindow]:
         """Give the windows that are due at `now_ns`: revised ones first, each by time."""
         if self._finished:
             return []
         self._now_ns = max(self._now_ns, now_ns)
-        windows = self._revise()
+        windows = self._revise() if self._dirty else []
         while self._due(self._end_of(self._next)):
             windows.append(self._close())
         self._forget()
@@ -300,7 +173,7 @@ class Windower:
         """Counters per modality."""
         return {modality: track.statistics() for modality, track in self._tracks.items()}
 
-    def _track(self, modality: Modality) -> _Track:
+    def _track(self, modality: Modality) -> Track:
         if modality not in self._tracks:
             raise ValueError(f"modality {modality!r} is not one of {', '.join(self._tracks)}")
         return self._tracks[modality]
@@ -312,7 +185,7 @@ class Windower:
         end = (index + 1) * self._config.hop_bins
         return end - self._config.grid.bins, end
 
-    def _untimely(self, held: _Held) -> Reason | None:
+    def _untimely(self, held: Held) -> Reason | None:
         config, frame = self._config, held.frame
         if self._finished:
             return "after_end"
@@ -326,7 +199,7 @@ class Windower:
             return "late"
         return None
 
-    def _closed_windows_of(self, held: _Held) -> range:
+    def _closed_windows_of(self, held: Held) -> range:
         first = max(held.low // self._config.hop_bins, self._oldest)
         last = (held.high + self._config.grid.bins) // self._config.hop_bins - 1
         return range(first, min(last + 1, self._next))
@@ -334,14 +207,14 @@ class Windower:
     def _due(self, t1_ns: int) -> bool:
         if self._now_ns >= t1_ns + self._config.grace_ns:
             return True
-        awaited = [
-            track.watermark_ns
-            for modality, track in self._tracks.items()
-            if modality != "text"
-            and track.active
-            and self._now_ns - track.watermark_ns <= self._config.idle_ns
-        ]
-        return bool(awaited) and min(awaited) >= t1_ns
+        oldest_ns = self._now_ns - self._config.idle_ns
+        waiting = False
+        for track in self._awaited:
+            if track.active and track.watermark_ns >= oldest_ns:
+                if track.watermark_ns < t1_ns:
+                    return False
+                waiting = True
+        return waiting
 
     def _close(self) -> ClosedWindow:
         index = self._next
@@ -362,11 +235,7 @@ class Windower:
         mask: dict[Modality, Bool] = {}
         for modality, track in self._tracks.items():
             track.use(first, end)
-            frames = (held.frame for held in track.inside(first, end))
-            tokens, measured = pool_frames(frames, t1_ns, track.dim, self._config.grid)
-            tokens[: max(0, -first)] = 0.0
-            measured[: max(0, -first)] = False
-            values[modality], mask[modality] = tokens, measured
+            values[modality], mask[modality] = track.pool(first, end)
         in_session = end - max(first, 0)
         coverage = {modality: float(mask[modality].sum()) / in_session for modality in mask}
         t0_ns = max(0, t1_ns - self._config.grid.window_ns)
@@ -376,11 +245,10 @@ class Windower:
     def _forget(self) -> None:
         """Drop what no open or revisable window needs; a frame within its grace finds all of it."""
         config = self._config
-        reach_ns = max(config.grace_ns, config.text_grace_ns) + config.grid.window_ns
-        revisable = -(-(self._now_ns - reach_ns) // config.hop_ns) - 1
-        oldest = min(max(revisable, self._oldest), self._next)
-        if oldest == self._oldest:
+        old_ns = self._now_ns - self._reach_ns
+        if old_ns <= self._end_of(self._oldest) or self._oldest == self._next:
             return
+        oldest = min(-(-old_ns // config.hop_ns) - 1, self._next)
         for index in range(self._oldest, oldest):
             self._revisions.pop(index, None)
         self._oldest = oldest

@@ -9,7 +9,7 @@ WireError; nothing is allocated before its declared size was checked.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
 import msgpack
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import limits
 from .errors import LocalError, WireError
-from .packet import Meta, Modality, Packet
+from .packet import MODALITIES, Meta, Modality, Packet
 
 MAGIC: Final = b"TCT"
 VERSION: Final = 1
@@ -29,8 +29,12 @@ PACKET_KINDS: Final = frozenset({"media", "feature", "transcript", "bound", "sta
 Part = bytes | bytearray | memoryview
 
 _PREFIX: Final = MAGIC + bytes([VERSION])
+_HEADER: Final = frozenset("kfas")
 _INT64: Final = 1 << 63
 _ALWAYS_GOOD: Final = frozenset({bool, float, type(None)})
+_NAME_CHARS: Final = limits.MAX_NAME_CHARS
+_TEXT_CHARS: Final = limits.MAX_TEXT_CHARS
+_MODALITIES: Final[dict[object, Modality]] = {modality: modality for modality in MODALITIES}
 
 
 class Stamp(NamedTuple):
@@ -116,7 +120,7 @@ def decode(parts: Sequence[Part]) -> Message:
     if bytes(views[0][3:4]) != _PREFIX[3:]:
         raise WireError(f"wire version {bytes(views[0][3:4]).hex()} is not {VERSION}; update")
     header = _unpack(views[0][4:])
-    if type(header) is not dict or set(header) != {"k", "f", "a", "s"}:
+    if type(header) is not dict or header.keys() != _HEADER:
         raise WireError("header is not a map of exactly k, f, a, s")
     kind, fields, specs, stamp = header["k"], header["f"], header["a"], header["s"]
     _check_name(kind, "kind")
@@ -170,16 +174,23 @@ def _check_int(value: object, what: str, low: int = 0, high: int = _INT64 - 1) -
 
 
 def _check_map(value: object, what: str, depth: int) -> None:
-    if not isinstance(value, Mapping) or len(value) > limits.MAX_FIELD_ITEMS:
+    if type(value) is not dict and not isinstance(value, Mapping):
+        raise WireError(f"{what} is not a map")
+    if len(value) > limits.MAX_FIELD_ITEMS:
         raise WireError(f"{what} is not a map of at most {limits.MAX_FIELD_ITEMS} items")
+    shallow = depth <= limits.MAX_FIELD_DEPTH
     for key, item in value.items():
         # Nearly every key and most values pass here; the slow road tells what is wrong.
-        if type(key) is not str or not 1 <= len(key) <= limits.MAX_NAME_CHARS:
+        if type(key) is not str or not 0 < len(key) <= _NAME_CHARS:
             _check_name(key, f"a key of {what}"[:80])
-        if depth <= limits.MAX_FIELD_DEPTH:
-            kind = type(item)
-            if kind in _ALWAYS_GOOD or (kind is int and -_INT64 <= item < _INT64):
-                continue
+        kind = type(item)
+        if shallow and (
+            kind is float
+            or (kind is int and -_INT64 <= item < _INT64)
+            or (kind is str and len(item) <= _TEXT_CHARS)
+            or kind in _ALWAYS_GOOD
+        ):
+            continue
         _check_value(item, what, depth)
 
 
@@ -262,6 +273,7 @@ def packet_to_message(packet: Packet) -> Message:
     )
 
 
+_ARRAYS: Final = frozenset(("data",))
 _TIMES: Final = ("t_capture_ns", "duration_ns", "t_available_ns")
 _FIELDS: Final = frozenset(
     ("kind", "modality", "participant", "source", "epoch", "seq", "meta", *_TIMES)
@@ -277,7 +289,7 @@ def message_to_packet(message: Message) -> Packet:
         WireError: the message holds no valid packet.
     """
     fields = message.fields
-    if message.kind != "packet" or set(fields) != _FIELDS or set(message.arrays) != {"data"}:
+    if message.kind != "packet" or fields.keys() != _FIELDS or message.arrays.keys() != _ARRAYS:
         raise WireError(f"message {message.kind!r:.40} is not a packet")
     kind, meta, limit_ns = fields["kind"], fields["meta"], limits.MAX_TIME_NS
     if kind not in PACKET_KINDS:
@@ -302,10 +314,10 @@ def message_to_packet(message: Message) -> Packet:
 
 
 def _modality(value: object) -> Modality:
-    for modality in get_args(Modality):
-        if value == modality:
-            return modality  # type: ignore[no-any-return]
-    raise WireError(f"modality {value!r:.40} is not one of {list(get_args(Modality))}")
+    modality = _MODALITIES.get(value) if type(value) is str else None
+    if modality is None:
+        raise WireError(f"modality {value!r:.40} is not one of {list(MODALITIES)}")
+    return modality
 
 
 def _check_data(packet: Packet) -> None:

@@ -14,7 +14,8 @@ from tacit.pipeline.health import Health
 from tacit.pipeline.health_rules import HealthState
 from tacit.pipeline.hub import WindowJob, Words
 from tacit.pipeline.journal import Journal
-from tacit.pipeline.window import ClosedWindow, WindowConfig, WindowStatistics
+from tacit.pipeline.window import ClosedWindow, WindowConfig
+from tacit.pipeline.window_track import WindowStatistics
 
 HEALTH = {m: Health("p1", m, HealthState.OK, None, 0, 0, {}) for m in MODALITIES}
 

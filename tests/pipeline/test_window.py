@@ -2,13 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tacit.models.features import FeatureFrame, pool_frames
-from tacit.pipeline.window import WindowConfig, Windower, bin_range
+from tacit.models.features import FeatureFrame
+from tacit.pipeline.window import WindowConfig, Windower
 from tests.fakes.windows import (
-    GRID,
     MS,
     advance,
     assert_balanced,
@@ -173,18 +170,6 @@ def test_nothing_before_the_session_start_is_measured() -> None:
     assert closed.window.mask["audio"].tolist() == [k == 10 for k in range(12)]
     assert not closed.window.values["audio"][:10].any()
     assert closed.window.coverage["audio"] == 0.5
-
-
-@given(
-    t_ns=st.integers(-4 * 10**9, 8 * 10**9),
-    span_ns=st.integers(0, 5 * 10**9),
-    end=st.integers(1, 30),
-)
-def test_bins_are_those_of_pooling(t_ns: int, span_ns: int, end: int) -> None:
-    one = FeatureFrame("audio", "p1", t_ns, span_ns, np.ones(2, dtype=np.float32))
-    _, mask = pool_frames([one], end * GRID.bin_ns, 2, GRID)
-    low, high = bin_range(t_ns, span_ns, GRID.bin_ns)
-    assert mask.tolist() == [low <= end - GRID.bins + k <= high for k in range(GRID.bins)]
 
 
 # --- refusals --------------------------------------------------------------------------------
