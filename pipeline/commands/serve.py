@@ -34,6 +34,12 @@ def serve_command(
     ice_server: Annotated[
         list[str] | None, typer.Option(help="STUN or TURN server, e.g. stun:stun.my.org.")
     ] = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Camera of this machine that tacit devices lacks, e.g. http://…/cam.mjpg."
+        ),
+    ] = None,
     asr: AsrOption = None,
     weights: WeightsOption = None,
     config: ConfigOption = None,
@@ -47,24 +53,33 @@ def serve_command(
     tacit serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    local = _is_loopback(host)
+    # What a proxy passes on comes from loopback, and from anywhere.
+    local = is_loopback(host) and not behind_proxy
     if (tls_cert is None) != (tls_key is None):
         raise ConfigError("--tls-cert and --tls-key: give both or none")
-    if not local and tls_cert is None and not behind_proxy:
+    if not (local or behind_proxy) and tls_cert is None:
         raise ConfigError(
             f"--host {host}: beyond this machine faces and voices must be encrypted; give "
             "--tls-cert and --tls-key, or --behind-proxy if a proxy does that"
         )
     # Not at the top: the other commands need none of it, and it takes a while to import.
-    from ..server.run import Address, serve
+    from ..server.desk import DeskOptions
+    from ..server.run import OWN_TERMS, Address, serve
 
     settings = load_settings(config, {"asr": asr, "weights": weights})
     shown = token if token is not None else "" if local else secrets.token_urlsafe(18)
     address = Address(host, port, shown, tuple(origin or ()), tls_cert, tls_key)
-    asyncio.run(serve(settings, address, tuple(ice_server or ()), typer.echo))
+    options = DeskOptions(
+        ice_servers=tuple(ice_server or ()),
+        own_terms=OWN_TERMS if local else {},
+        local=local,
+        cameras=tuple(camera or ()),
+    )
+    asyncio.run(serve(settings, address, options, typer.echo))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
     if host == "localhost":
         return True
     try:

@@ -13,10 +13,9 @@ from ...stream.packet import NS_PER_MS
 from ..consent import EXCEPTIONS, PURPOSES
 from ..live.damage import LIVE_KINDS
 from ..telemetry import CONTENT_TYPE
-from . import files, sessions, sockets, whip
-from .desk import Desk
+from . import devices, files, sessions, sockets, whip
+from .desk import DESK, Desk
 from .guard import Access, guard
-from .sessions import DESK
 
 ACCESS = web.AppKey("access", Access)
 
@@ -44,6 +43,7 @@ def make_app(desk: Desk, access: Access) -> web.Application:
             web.get("/ready", ready),
             web.get("/metrics", metrics),
             web.get("/api/info", info),
+            web.get("/api/devices", devices.list_devices),
             web.get("/api/sessions", sessions.list_sessions),
             web.post("/api/sessions", sessions.start_session),
             web.get("/api/sessions/{id}", sessions.show_session),
@@ -89,6 +89,7 @@ async def info(request: web.Request) -> web.Response:
     engine, identity = desk.engine, desk.engine.identity
     settings = engine.settings
     missing = engine.plan.disabled.get("text")
+    own = ["device"] if devices.may_use_devices(request, desk) else []
     fields: dict[str, Any] = {
         "version": version("tacit"),
         "ready": engine.ready,
@@ -108,8 +109,7 @@ async def info(request: web.Request) -> web.Response:
             for p in PURPOSES
         ],
         "exceptions": list(EXCEPTIONS),
-        "sources": ["webrtc", "sample", "upload"],
-        "devices": [],
+        "sources": ["webrtc", "sample", "upload", *own],
         "injections": [{"modality": m, "kinds": list(kinds)} for m, kinds in LIVE_KINDS.items()],
         "sample": {"url": "/media/sample.mp4", "duration_ms": _sample_ms()},
         "limits": {

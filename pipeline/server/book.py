@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ...stream.limits import PEER_GONE_NS
 from ...stream.packet import MODALITIES, NS_PER_MS, Modality
 from ..consent import Terms
 from ..events import (
@@ -35,7 +36,7 @@ class Served:
 
     Attributes:
         terms: under which it runs.
-        source: "webrtc", "sample" or "upload".
+        source: "webrtc", "sample", "upload" or "device".
         handle: into the engine; what runs ends with it.
         state: "connecting", "live" or "ended".
         stop: ends its source.
@@ -44,6 +45,8 @@ class Served:
         health: last change of each modality.
         result: last result.
         ended: set when its last event has come.
+        lasts: it goes on although its source is silent, which is looked for.
+        needs_viewer: it ends soon after nobody watches it any more.
     """
 
     terms: Terms
@@ -56,6 +59,22 @@ class Served:
     health: dict[Modality, tuple[SensorHealth, Line]] = field(default_factory=dict)
     result: Line | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    lasts: bool = False
+    needs_viewer: bool = False
+    watched_ns: int = 0
+
+    def given_up(self, watched: bool) -> bool:
+        """Whether nothing has come from its source, or nobody has watched it, for too long.
+
+        Args:
+            watched: whether somebody watches it now.
+        """
+        now_ns = self.handle.now_ns()
+        if watched:
+            self.watched_ns = now_ns
+        if self.needs_viewer and now_ns - self.watched_ns > PEER_GONE_NS:
+            return True
+        return not self.lasts and now_ns - self.handle.heard_ns > PEER_GONE_NS
 
     def as_json(self) -> dict[str, Any]:
         """SESSION of the API."""

@@ -7,7 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...stream.limits import MAX_SESSIONS, MAX_STARTS_PER_MINUTE, PEER_GONE_NS
+from aiohttp import web
+
+from ...stream.limits import MAX_SESSIONS, MAX_STARTS_PER_MINUTE
 from ..consent import Terms
 from ..events import Event
 from ..inject import InjectError
@@ -15,6 +17,7 @@ from ..live.engine import EngineError, LiveEngine, Opening
 from ..telemetry import Telemetry
 from .book import Book, Served
 from .errors import ApiError
+from .finder import Finder
 from .guard import Pace
 from .viewers import Audience
 
@@ -31,11 +34,15 @@ class DeskOptions:
             beyond this machine.
         own_terms: terms of programs on this machine that state none; empty to ask them too.
         sessions: most at a time.
+        local: only callers on this machine can reach the server, not even through a proxy.
+        cameras: names or addresses of cameras that the system does not list.
     """
 
     ice_servers: tuple[str, ...] = ()
     own_terms: Mapping[str, str] = field(default_factory=dict)
     sessions: int = MAX_SESSIONS
+    local: bool = False
+    cameras: tuple[str, ...] = ()
 
 
 class EngineListener:
@@ -75,6 +82,7 @@ class Desk:
         self.audience: Final = Audience()
         self.telemetry: Final = Telemetry(self._gauges)
         self.book: Final = Book(self.audience, self.telemetry.note)
+        self.finder: Final = Finder(options.cameras)
         self._listener = listener
         self._lag_s = 0.0
         self._pace = Pace(MAX_STARTS_PER_MINUTE)
@@ -148,6 +156,7 @@ class Desk:
             "ready": float(self.engine.ready),
             "overload_level": float(self.engine.overload_level),
             "loop_lag_seconds": self._lag_s,
+            "tasks": len(asyncio.all_tasks()),
         }
 
     async def _look_after(self) -> None:
@@ -157,6 +166,9 @@ class Desk:
             self._lag_s = max(0.0, time.monotonic() - asked_s - CARE_S)
             self.audience.look_after(time.monotonic_ns())
             for served in self.book.live:
-                silent_ns = served.handle.now_ns() - served.handle.heard_ns
-                if silent_ns > PEER_GONE_NS:
+                if served.given_up(self.audience.follows(served.handle.session_id)):
                     await self.stop(served)
+
+
+DESK: Final = web.AppKey("desk", Desk)
+"""Where an application keeps its desk."""

@@ -10,6 +10,7 @@ STATUS: Final = {
     "bad_media": 400,
     "token_needed": 403,
     "forbidden_origin": 403,
+    "not_local": 403,
     "purpose_needed": 403,
     "purpose_refused": 403,
     "consent_needed": 403,

@@ -1,7 +1,6 @@
 """Runs the server until it is told to stop."""
 
 import asyncio
-import ipaddress
 import signal
 import socket
 import ssl
@@ -57,11 +56,6 @@ class Address:
             except (OSError, ssl.SSLError) as exc:
                 raise ConfigError(f"--tls-cert {cert}: cannot be used: {exc}") from exc
 
-    @property
-    def local(self) -> bool:
-        """Whether only this machine can reach it."""
-        return is_loopback(self.host)
-
     def access(self, port: int) -> Access:
         """Who may ask, once the port is known."""
         names = {self.host, "localhost", "127.0.0.1", "[::1]"}
@@ -81,7 +75,7 @@ class Address:
 async def serve(
     settings: Settings,
     address: Address,
-    ice_servers: tuple[str, ...],
+    options: DeskOptions,
     say: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM.
@@ -89,7 +83,7 @@ async def serve(
     Args:
         settings: of all sessions.
         address: where, and who may ask.
-        ice_servers: STUN and TURN servers for peers.
+        options: see `DeskOptions`.
         say: told the address once it is open.
 
     Raises:
@@ -99,7 +93,7 @@ async def serve(
     include_loopback()
     listener = EngineListener()
     engine = LiveEngine(settings, listener)
-    desk = Desk(engine, listener, DeskOptions(ice_servers, OWN_TERMS if address.local else {}))
+    desk = Desk(engine, listener, options)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,13 +132,3 @@ async def _listen(address: Address) -> socket.socket:
         ) from exc
     listener.setblocking(False)
     return listener
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

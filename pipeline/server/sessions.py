@@ -20,11 +20,11 @@ from ..inject import InjectError
 from ..live.engine import Opening
 from ..live.session import LiveSession
 from .book import Served, injected_json
-from .desk import Desk
+from .desk import DESK, Desk
+from .devices import start_on_devices
 from .errors import ApiError
 from .files import SAMPLE
 
-DESK: Final = web.AppKey("desk", Desk)
 UPLOAD_STALL_S: Final = 10.0
 _TERM_NAMES: Final = ("participant", "purpose", "consent", "exception", "reason")
 
@@ -76,14 +76,17 @@ async def show_session(request: web.Request) -> web.Response:
 
 
 async def start_session(request: web.Request) -> web.Response:
-    """POST /api/sessions: on the sample, or on an uploaded file."""
+    """POST /api/sessions: on the sample, on devices of this machine, or on an uploaded file."""
     desk = request.app[DESK]
     if request.query.get("source") == "upload":
         return await _start_upload(request, desk)
     fields = await read_json(request)
     terms = terms_of(fields, desk, trusted=is_own_program(request))
+    if fields.get("source") == "device":
+        return _created(await start_on_devices(request, terms, fields))
     if fields.get("source") != "sample":
-        raise ApiError("bad_request", 'source: "sample", or ?source=upload with a file as the body')
+        known = 'source: "sample", "device", or ?source=upload with a file as the body'
+        raise ApiError("bad_request", known)
     with importlib.resources.as_file(SAMPLE) as path:
         served = await _play(desk, terms, "sample", path, fields)
     return _created(served)

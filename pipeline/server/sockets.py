@@ -16,9 +16,9 @@ from ...stream.limits import (
     SOCKET_PING_S,
 )
 from .book import Served
-from .desk import Desk
+from .desk import DESK, Desk
 from .errors import ApiError
-from .sessions import DESK, inject_into, mend_in
+from .sessions import inject_into, mend_in
 from .viewers import Viewer
 
 SEND_S: Final = 2.0

@@ -101,6 +101,10 @@ class Audience:
         """Lines that viewers at present were too slow for."""
         return sum(viewer.dropped for viewer in self._viewers)
 
+    def follows(self, session_id: str) -> bool:
+        """Whether anybody watches a session."""
+        return any(viewer.follows(session_id) for viewer in self._viewers)
+
     def add(self, viewer: Viewer, give_up: Callable[[], None] | None = None) -> None:
         """Take in a viewer; `give_up` ends it when it is too slow."""
         self._viewers[viewer] = give_up

@@ -14,9 +14,9 @@ from ...stream.webrtc import OfferError, Peer, check_offer
 from ..live.engine import Opening
 from ..live.handle import LiveHandle
 from .book import Served
-from .desk import Desk
+from .desk import DESK, Desk
 from .errors import ApiError
-from .sessions import DESK, is_own_program, read_body, terms_of
+from .sessions import is_own_program, read_body, terms_of
 from .sockets import obey
 from .viewers import Viewer
 

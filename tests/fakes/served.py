@@ -72,13 +72,19 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def serving(
-    running: Running, *, token: str = "", origins: tuple[str, ...] = (), sessions: int = 4
+    running: Running,
+    *,
+    token: str = "",
+    origins: tuple[str, ...] = (),
+    sessions: int = 4,
+    cameras: tuple[str, ...] = (),
 ) -> AsyncIterator[Client]:
     """Serve until the block is left."""
     port = unused_port()
     host = f"127.0.0.1:{port}"
     access = Access(frozenset({host}), frozenset({f"http://{host}", *origins}), token)
-    desk = Desk(running.engine, running.listener, DeskOptions(own_terms=OWN, sessions=sessions))
+    options = DeskOptions(own_terms=OWN, sessions=sessions, local=True, cameras=cameras)
+    desk = Desk(running.engine, running.listener, options)
     runner = web.AppRunner(make_app(desk, access), shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -126,11 +126,16 @@ export interface ServerInfo {
   purposes: { code: string; label: string; needs_exception: boolean }[];
   exceptions: string[];
   sources: string[];
-  devices: { kind: "audio" | "video"; name: string; label?: string }[];
   injections: { modality: Modality; kinds: string[] }[];
   limits: { sessions: number; upload_bytes: number; offer_bytes: number };
   model: { id: string; sha256: string };
   [more: string]: unknown;
+}
+
+export interface ServerDevices {
+  devices: { kind: "audio" | "video"; name: string }[];
+  /** Why something cannot be listed, and what to do; null where all is well. */
+  problem: string | null;
 }
 
 /** Something went wrong: `message` is for people, `code` for programs, `status` the HTTP status or 0. */
@@ -150,6 +155,8 @@ export class Tacit {
   /** Only listen: to the named sessions, or to all. */
   static watch(url: string, options?: LinkOptions & { sessions?: string[] }): Promise<Tacit>;
   static info(url: string, token?: string): Promise<ServerInfo>;
+  /** Cameras and microphones of the server's machine; only callers on that machine are told. */
+  static devices(url: string, token?: string): Promise<ServerDevices>;
 
   /** The session's id; a reconnection may begin another. */
   readonly session: string | null;

@@ -252,6 +252,11 @@ export class Tacit {
     return (await new Server(url, token).ask("GET", "api/info")).json();
   }
 
+  /** Cameras and microphones of the server's machine, for `play`; only who is on that machine is told. */
+  static async devices(url, token) {
+    return (await new Server(url, token).ask("GET", "api/devices")).json();
+  }
+
   /** "connecting", "live", "weak" (interrupted), "reconnecting" or "closed". */
   get state() { return this.#state; }
 

@@ -6,7 +6,36 @@ import pytest
 from typer.testing import CliRunner
 
 from tacit.pipeline.cli import app
+from tacit.pipeline.commands.serve import is_loopback
 from tacit.pipeline.config import ConfigError
+from tacit.pipeline.server import run
+from tacit.pipeline.server.desk import DeskOptions
+
+
+def test_only_this_machine_is_this_machine() -> None:
+    assert all(is_loopback(h) for h in ("127.0.0.1", "127.9.9.9", "::1", "localhost"))
+    assert not any(is_loopback(h) for h in ("0.0.0.0", "192.0.2.1", "example.org", "::"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "local"), [([], True), (["--behind-proxy"], False)], ids=["bare", "proxy"]
+)
+def test_what_a_proxy_passes_on_is_not_taken_for_local(
+    arguments: list[str], local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[run.Address, DeskOptions]] = []
+
+    async def serve(
+        _settings: object, address: run.Address, options: DeskOptions, _say: object
+    ) -> None:
+        given.append((address, options))
+
+    monkeypatch.setattr(run, "serve", serve)
+    result = CliRunner().invoke(app, ["serve", *arguments, "--camera", "http://cam/x.mjpg"])
+    assert result.exception is None
+    ((address, options),) = given
+    assert (options.local, bool(options.own_terms), address.token == "") == (local, local, local)
+    assert options.cameras == ("http://cam/x.mjpg",)
 
 
 @pytest.mark.parametrize(

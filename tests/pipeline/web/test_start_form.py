@@ -15,12 +15,14 @@ INFO = {
         {"code": "workplace", "label": "At work", "needs_exception": True},
     ],
     "exceptions": ["medical", "safety"],
-    "devices": [{"kind": "audio", "name": "mic one"}, {"kind": "video", "name": "0"}],
 }
+DEVICES = [{"kind": "audio", "name": "mic one"}, {"kind": "video", "name": "cam one"}]
 OPEN = """(() => {
   const form = document.body.appendChild(document.createElement("start-form"));
   form.offer(a);
   window.begun = [];
+  window.looked = 0;
+  form.addEventListener("devices", () => window.looked++);
   form.addEventListener("begin", event => window.begun.push(event.detail));
 })()"""
 
@@ -94,10 +96,24 @@ def test_a_recording_has_to_be_chosen_and_agreed_to(page: Any) -> None:
     assert len(begun(page)) == 1
 
 
-def test_devices_of_the_server_are_named(page: Any) -> None:
+def find(page: Any, devices: list[dict[str, str]], problem: str | None = None) -> str:
+    found = {"devices": devices, "problem": problem}
+    page.evaluate("a => document.querySelector('start-form').devices(a)", found)
+    return str(page.inner_text(".found"))
+
+
+def test_devices_of_the_server_are_looked_for_when_they_are_chosen(page: Any) -> None:
+    assert page.evaluate("window.looked") == 0
     page.check("[value=device]")
+    assert page.evaluate("window.looked") == 1
+    assert "Looking" in page.inner_text(".found")
+    assert "Connect one, then look again" in find(page, [])
+    assert find(page, [], "PortAudio is missing") == "PortAudio is missing"
+    page.click("text=Look again")
+    assert page.evaluate("window.looked") == 2
+    assert find(page, DEVICES) == ""
     page.select_option("[name=purpose]", "demo")
     page.check("[name=consent]")
     page.select_option("[name=audio]", "")
     (settled,) = begun(page)
-    assert (settled["video"], settled["audio"]) == ("0", "")
+    assert (settled["video"], settled["audio"]) == ("cam one", "")

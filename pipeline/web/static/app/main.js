@@ -167,6 +167,10 @@ form.addEventListener("begin", async ({ detail }) => {
   }
 });
 
+form.addEventListener("devices", async () => {
+  form.devices(await Tacit.devices(SERVER, TOKEN).catch(error => ({ devices: [], problem: error.message })));
+});
+
 view.addEventListener("break", async ({ detail: { modality, kind, on } }) => {
   view.sensors.press(modality, on);
   try {

@@ -1,6 +1,6 @@
 /** Notice, purpose, consent and source: what has to be settled before anything is captured. */
 
-import { h } from "./elements.js";
+import { h, say } from "./elements.js";
 
 const SOURCES = Object.freeze({
   webrtc: { title: "This browser's camera and microphone", hint: "Your browser asks you first." },
@@ -15,10 +15,11 @@ const AGREED = Object.freeze({
 });
 const REFUSED = "The law of the European Union forbids reading emotions at work and in education, except for medical or safety reasons (AI Act, article 5(1)(f)). Consent does not change that. Choose the exception that applies, or another purpose.";
 
-/** Sends `begin` (detail: what was settled) when somebody starts. */
+/** Sends `begin` (detail: what was settled) when somebody starts, and `devices` when it wants to know the server's. */
 export class StartForm extends HTMLElement {
   #form;
   #info = null;
+  #looked = false;
 
   connectedCallback() {
     if (this.#form) return;
@@ -34,7 +35,7 @@ export class StartForm extends HTMLElement {
     this.#info = info;
     const sources = Object.keys(SOURCES).filter(each => info.sources.includes(each));
     this.#form.replaceChildren(
-      h("section", { class: "card" }, this.#sourceFields(sources), this.#deviceFields(info.devices ?? [])),
+      h("section", { class: "card" }, this.#sourceFields(sources), this.#deviceFields()),
       h("section", { class: "card notice", "aria-labelledby": "notice-title" }, this.#notice(), this.#purposeFields(info), this.#consentField(),
         h("div", { class: "go" }, h("button", { class: "main", type: "submit" }, "Start"), h("p", { class: "quiet" }, "You can stop at any time."))));
     this.#adapt();
@@ -57,10 +58,26 @@ export class StartForm extends HTMLElement {
     }));
   }
 
-  #deviceFields(devices) {
-    const select = (name, title, kind) => h("div", { class: "field" }, h("label", { for: `device-${name}` }, title),
-      h("select", { id: `device-${name}`, name }, devices.filter(each => each.kind === kind).map(each => h("option", { value: each.name }, each.label ?? each.name)), h("option", { value: "" }, "none")));
-    return h("div", { class: "devices", hidden: true }, select("video", "Camera", "video"), select("audio", "Microphone", "audio"));
+  /** Offer the server's devices: the answer of /api/devices. */
+  devices({ devices, problem }) {
+    for (const kind of ["video", "audio"]) {
+      const select = this.#form.elements[kind], found = devices.filter(each => each.kind === kind);
+      select.replaceChildren(...found.map(each => h("option", { value: each.name }, each.name)), h("option", { value: "" }, "none"));
+    }
+    const none = devices.length ? "" : "Neither a camera nor a microphone was found on the server. Connect one, then look again.";
+    say(this.#form.querySelector(".found"), problem ?? none);
+  }
+
+  #look() {
+    this.#looked = true;
+    say(this.#form.querySelector(".found"), "Looking for cameras and microphones…");
+    this.dispatchEvent(new Event("devices"));
+  }
+
+  #deviceFields() {
+    const select = (name, title) => h("div", { class: "field" }, h("label", { for: `device-${name}` }, title), h("select", { id: `device-${name}`, name }, h("option", { value: "" }, "none")));
+    return h("div", { class: "devices", hidden: true }, select("video", "Camera"), select("audio", "Microphone"),
+      h("div", { class: "look" }, h("p", { class: "quiet found", role: "status" }), h("button", { type: "button", class: "small", onclick: () => this.#look() }, "Look again")));
   }
 
   #notice() {
@@ -90,6 +107,7 @@ export class StartForm extends HTMLElement {
     const own = source !== "sample", purpose = this.#info.purposes.find(each => each.code === elements.purpose.value);
     if (elements.file) { elements.file.hidden = source !== "upload"; elements.file.required = source === "upload"; }
     this.#form.querySelector(".devices").hidden = source !== "device";
+    if (source === "device" && !this.#looked) this.#look();
     this.#form.querySelector(".purpose").hidden = !own;
     this.#form.querySelector(".agree").hidden = !own;
     this.#form.querySelector(".agreed").textContent = AGREED[source] ?? "";
