@@ -1,7 +1,10 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.fakes.serving import Serving, serving
 
 # Before torch is imported: small models are slower on many threads, and stall where cores are busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,3 +33,10 @@ def data_root() -> Path:
 def sample() -> Path:
     """The bundled sample: a moving face and a synthetic voice."""
     return ROOT / "pipeline" / "assets" / "sample.mp4"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Serving]:
+    """`tacit serve`, started once: loading the models takes longer than most tests that use it."""
+    with serving() as found:
+        yield found

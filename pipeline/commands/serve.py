@@ -5,14 +5,18 @@ import ipaddress
 import logging
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from ..config import ConfigError, load_settings
 from .options import AsrOption, ConfigOption, WeightsOption
 
-PORT = 8765
+PORT: Final = 8765
+UNENCRYPTED: Final = (
+    "--host {host}: beyond this machine faces and voices must be encrypted; give --tls-cert and "
+    "--tls-key, or --behind-proxy if a proxy does that"
+)
 
 
 def serve_command(
@@ -58,10 +62,7 @@ def serve_command(
     if (tls_cert is None) != (tls_key is None):
         raise ConfigError("--tls-cert and --tls-key: give both or none")
     if not (local or behind_proxy) and tls_cert is None:
-        raise ConfigError(
-            f"--host {host}: beyond this machine faces and voices must be encrypted; give "
-            "--tls-cert and --tls-key, or --behind-proxy if a proxy does that"
-        )
+        raise ConfigError(UNENCRYPTED.format(host=host))
     # Not at the top: the other commands need none of it, and it takes a while to import.
     from ..server.desk import DeskOptions
     from ..server.run import OWN_TERMS, Address, serve
