@@ -12,6 +12,8 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from .labels import EMOTIONS
+
 Modality = Literal["audio", "face", "text"]
 Source = Literal["measured", "recovered", "absent"]
 
@@ -156,6 +158,13 @@ class Prediction:
     sources: Mapping[Modality, Source]
     unimodal: Mapping[Modality, Float32] = field(default_factory=dict)
     recovery: RecoveryNote | None = None
+
+
+def nothing_claimed(t0_ns: int, t1_ns: int) -> Prediction:
+    """The reading of a window of which nothing is known: uniform, and abstained."""
+    uniform = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.float32)
+    sources: dict[Modality, Source] = dict.fromkeys(MODALITIES, "absent")
+    return Prediction(t0_ns, t1_ns, uniform, None, None, 0.0, True, sources)
 
 
 def pool_frames(

@@ -17,10 +17,18 @@ import torch
 from .calibration import Calibration, pattern_name
 from .checkpoint import SHIPPED, load, restore
 from .errors import CheckpointError, ModelError
-from .features import MODALITIES, Bool, FeatureWindow, Float32, Modality, Prediction, Source
+from .features import (
+    MODALITIES,
+    Bool,
+    FeatureWindow,
+    Float32,
+    Modality,
+    Prediction,
+    Source,
+    nothing_claimed,
+)
 from .fusion import Fusion, FusionConfig
 from .fusion_graph import FusionSession
-from .labels import EMOTIONS
 from .manifest import Manifest, combined_hash, read_manifest
 from .recovery.runtime import KIND as RECOVERY
 from .recovery.runtime import Backend, Expired, Known, Reading, Recovery, never
@@ -106,6 +114,7 @@ class Recognizer:
         sha256: as given.
         nonfinite_tokens: per modality, tokens masked so far because they held a NaN or an
             infinity. A counter for health reports; no prediction depends on it.
+        nonfinite_readings: windows so far for which the network gave no numbers.
     """
 
     def __init__(
@@ -128,6 +137,7 @@ class Recognizer:
         self.config = fusion.config
         self.sha256 = sha256
         self.nonfinite_tokens: dict[Modality, int] = dict.fromkeys(MODALITIES, 0)
+        self.nonfinite_readings = 0
 
     @classmethod
     def load(
@@ -186,8 +196,9 @@ class Recognizer:
                 is given.
 
         Returns:
-            a finite prediction. With nothing measured it abstains: probabilities are uniform,
-            valence and arousal None, and the confidence 0, because nothing is claimed.
+            a finite prediction. With nothing measured, or when the network gives no numbers, it
+            abstains: probabilities are uniform, valence and arousal None, and the confidence 0,
+            because nothing is claimed.
 
         Raises:
             ModelError: wrong shapes.
@@ -200,9 +211,11 @@ class Recognizer:
             name: "measured" if name in present else "absent" for name in MODALITIES
         }
         if not present:
-            uniform = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.float32)
-            return Prediction(window.t0_ns, window.t1_ns, uniform, None, None, 0.0, True, sources)
+            return nothing_claimed(window.t0_ns, window.t1_ns)
         logits = self._logits(tokens)
+        if not np.isfinite(logits).all():
+            self.nonfinite_readings += 1
+            return nothing_claimed(window.t0_ns, window.t1_ns)
         fused = self._calibration.apply(logits[0], pattern_name(present))
         reading = self._recover(window, tokens, fused, expired)
         if reading is not None and reading.probabilities is not None:

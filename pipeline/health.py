@@ -119,7 +119,7 @@ class HealthMonitor:
             rules = self._config.streams[modality]
             self._tracks[modality] = _Track(
                 rules=rules,
-                rate=RateMeter(rules.interval_ns, self._config.least_rate),
+                rate=RateMeter(rules.interval_ns, self._config.least_rate, rules.slowest_ns),
                 start_ns=start_ns,
                 now_ns=start_ns,
                 alive_ns=start_ns,

@@ -151,8 +151,13 @@ FINDINGS: Final[Mapping[QualityFlag, Finding]] = {
     QualityFlag.FROZEN: Finding(Signal.FAULT),
     QualityFlag.NO_FACE: Finding(Signal.FAULT, 400 * NS_PER_MS),
     QualityFlag.CLIPPED: Finding(Signal.BLEMISH),
+    QualityFlag.OVERFLOW: Finding(Signal.BLEMISH),
+    QualityFlag.BABBLE: Finding(Signal.BLEMISH),
+    QualityFlag.LATE: Finding(Signal.BLEMISH),
+    QualityFlag.TWO_FACES: Finding(Signal.BLEMISH, 400 * NS_PER_MS),
     QualityFlag.DARK: Finding(Signal.BLEMISH, 500 * NS_PER_MS),
     QualityFlag.BLURRED: Finding(Signal.BLEMISH, 1000 * NS_PER_MS),
+    QualityFlag.NOISY: Finding(Signal.BLEMISH, 500 * NS_PER_MS),
 }
 """Flags that matter, most telling first: it names the reason. Flags not listed are no fault."""
 
@@ -174,6 +179,7 @@ class StreamRules:
         expire_ns: nothing measurable for this long: lost.
         start_ns: nothing at all for this long after the start: lost.
         stale_reason: reason given when nothing arrives.
+        slowest_ns: typical interval from which on the stream is slow, whatever it began with.
     """
 
     interval_ns: int
@@ -182,12 +188,15 @@ class StreamRules:
     expire_ns: int = 900 * NS_PER_MS
     start_ns: int = 3 * NS_PER_S
     stale_reason: str = NO_DATA
+    slowest_ns: int = NS_PER_S
 
 
 def _default_streams() -> Mapping[Modality, StreamRules]:
     return {
         "audio": StreamRules(20 * NS_PER_MS, at_end=True, slack_ns=240 * NS_PER_MS),
-        "face": StreamRules(33 * NS_PER_MS, at_end=False, slack_ns=150 * NS_PER_MS),
+        "face": StreamRules(
+            33 * NS_PER_MS, at_end=False, slack_ns=150 * NS_PER_MS, slowest_ns=180 * NS_PER_MS
+        ),
         "text": StreamRules(
             20 * NS_PER_MS,
             at_end=True,

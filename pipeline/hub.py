@@ -16,10 +16,11 @@ from ..stream.packet import NS_PER_MS, Packet
 from .health import Health, HealthMonitor
 from .health_rules import HealthState
 from .past import PastMemory, masked
-from .quality import Quality
+from .quality import Quality, QualityFlag
 from .stages.reports import quality_of
 from .window import ClosedWindow, WindowConfig, Windower
 from .window_track import WindowStatistics
+from .words_check import WordsCheck
 
 TICK_NS: Final = 50 * NS_PER_MS
 MAX_REVISABLE: Final = 1000
@@ -128,6 +129,7 @@ class Hub:
         self._unusable_ns: dict[Modality, int] = {}
         self._failing: dict[Modality, bool] = {}
         self._found: dict[int, Found] = {}
+        self._words = WordsCheck()
         self._past = PastMemory(config.grid.bin_ns, config.text_grace_ns)
 
     @property
@@ -150,9 +152,9 @@ class Hub:
             case "feature":
                 outputs += self._feature(packet)
             case "transcript":
-                outputs.append(self._transcript(packet))
+                outputs += self._transcript(packet)
             case "bound":
-                outputs += self._observe(packet, Quality())
+                outputs += self._observe(packet, self._words.finding(packet))
                 self._advance(packet.modality, packet.t_end_ns)
             case "end":
                 self._end_ns = max(self._end_ns, packet.t_capture_ns)
@@ -189,7 +191,9 @@ class Hub:
 
     def _feature(self, packet: Packet) -> list[Output]:
         quality = quality_of(packet.meta)
-        outputs = self._observe(packet, quality)
+        if packet.modality == "audio":
+            self._words.hear(packet, quality)
+        outputs = self._observe(packet, _with_numbers_checked(quality, packet))
         if quality.masked and quality.since_ns is not None:
             self._windower.mask(packet.modality, quality.since_ns, packet.t_end_ns)
             self._past.forget(packet.modality, quality.since_ns, packet.t_end_ns)
@@ -218,23 +222,30 @@ class Hub:
                 trust,
             )
 
-    def _transcript(self, packet: Packet) -> Words:
+    def _transcript(self, packet: Packet) -> list[Output]:
+        """Words that were made up are neither told nor used; the health of the stream says so."""
+        made_up = self._words.babbles(packet.t_capture_ns, packet.t_end_ns)
         frame: Any = packet.meta.get("frame")
         if frame is not None:
             t_ns, duration_ns, quality = frame
-            self._windower.add(
-                FeatureFrame(
-                    "text", self._participant, t_ns, duration_ns, packet.data, float(quality)
-                )
+            trust = 0.0 if made_up else float(quality)
+            found = FeatureFrame(
+                "text", self._participant, t_ns, duration_ns, packet.data, trust
             )
+            if self._windower.add(found) == "late":
+                self._words.missed()
+        if made_up:
+            return []
         words: Any = packet.meta["words"]
-        return Words(
-            packet.t_capture_ns,
-            packet.t_end_ns,
-            bool(packet.meta["final"]),
-            tuple((str(w), int(a), int(b), float(p)) for w, a, b, p in words),
-            str(packet.meta["language"]),
-        )
+        return [
+            Words(
+                packet.t_capture_ns,
+                packet.t_end_ns,
+                bool(packet.meta["final"]),
+                tuple((str(w), int(a), int(b), float(p)) for w, a, b, p in words),
+                str(packet.meta["language"]),
+            )
+        ]
 
     def _observe(self, packet: Packet, quality: Quality) -> list[Output]:
         return [
@@ -294,6 +305,13 @@ class Hub:
         self._found[closed.index] = Found(usable, lost, past, degraded)
         self._found.pop(closed.index - MAX_REVISABLE, None)
         return self._found[closed.index]
+
+
+def _with_numbers_checked(quality: Quality, packet: Packet) -> Quality:
+    """The windower leaves out the frames that hold no numbers; here the sensor is flagged."""
+    if np.isfinite(packet.data).all():
+        return quality
+    return quality.with_flags(QualityFlag.NONFINITE)
 
 
 def _integer(value: object) -> int:

@@ -1,8 +1,8 @@
 """Is this piece of sound or picture fit to be measured? Cheap checks with explicit state.
 
-Nothing here knows what a stream did before except through the state that is handed in, so a check
-can be cut, resumed and tested at will. The figures come from ffmpeg's freezedetect, blackdetect and
-silencedetect and were fitted so that clean talking-head recordings raise nothing.
+Nothing here knows what a stream did before except through the state that is handed in. The figures come from ffmpeg's freezedetect, blackdetect and
+silencedetect, and from `tools/health_fit.py`, which measures on real recordings how far clean ones
+and damaged ones lie apart.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,8 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ..models.noise_level import block_levels, floor_and_range, picture_noise
 
 Samples = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -34,7 +36,11 @@ class QualityFlag(StrEnum):
     NO_FACE = "no_face"
     DARK = "dark"
     BLURRED = "blurred"
+    NOISY = "noisy"
     TWO_FACES = "two_faces"  # the larger one is measured
+    OVERFLOW = "overflow"  # the device lost samples before these
+    LATE = "late"  # words that come long after they were said
+    BABBLE = "babble"  # words where there was nothing to hear
 
 
 MASKING: Final = frozenset(
@@ -50,7 +56,9 @@ MASKING: Final = frozenset(
 )
 """Flags under which the encoder's output says nothing about the person and must not be used."""
 
-TRANSCRIBABLE: Final = frozenset({QualityFlag.CLIPPED, QualityFlag.QUIET})
+TRANSCRIBABLE: Final = frozenset(
+    {QualityFlag.CLIPPED, QualityFlag.QUIET, QualityFlag.NOISY, QualityFlag.OVERFLOW}
+)
 """Flags of sound under which words can still be recognised: clipping ruins the voice, not them."""
 
 
@@ -93,6 +101,11 @@ class AudioLimits:
         clip_block_ns: length of such a block.
         quiet_db: level below which a room is quiet, dB re full scale, RMS.
         quiet_ns: for how long.
+        noise_floor_db: level of its quietest blocks above which sound can be noisy, dB re full
+            scale; below, noise is a room's own and does no harm.
+        noise_range_db: how little above them the loudest blocks of noisy sound are, dB.
+        noise_blocks: (least, of): blocks of `clip_block_ns` that must have been heard, and how
+            many of the latest count.
     """
 
     silent_peak: float = 2.0**-16
@@ -103,6 +116,9 @@ class AudioLimits:
     clip_block_ns: int = 20 * NS_PER_MS
     quiet_db: float = -60.0
     quiet_ns: int = 2 * NS_PER_S
+    noise_floor_db: float = -45.0
+    noise_range_db: float = 15.0
+    noise_blocks: tuple[int, int] = (100, 150)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,7 @@ class AudioState:
         stuck_since_ns: start of the repetition that reaches up to here.
         quiet_since_ns: start of the quiet that reaches up to here.
         clipped: which of the latest blocks were clipped, oldest first.
+        levels: of the latest blocks, dB re full scale, oldest first.
         previous: the piece before, (N,) float32.
     """
 
@@ -121,11 +138,12 @@ class AudioState:
     stuck_since_ns: int | None = None
     quiet_since_ns: int | None = None
     clipped: tuple[bool, ...] = ()
+    levels: tuple[float, ...] = ()
     previous: Samples = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
 class AudioChecker:
-    """Looks for digital silence, clipping, repetition and non-numbers in sound.
+    """Looks for digital silence, clipping, repetition, noise and non-numbers in sound.
 
     Args:
         rate_hz: sample rate.
@@ -162,15 +180,23 @@ class AudioChecker:
             stuck_since_ns=_stuck_since(sound, t_ns, state),
             quiet_since_ns=_since(rms_db < self._limits.quiet_db, t_ns, state.quiet_since_ns),
             clipped=self._clipped_blocks(level, state),
+            levels=self._levels(sound, state),
             previous=sound,
         )
+        floor_db, range_db = floor_and_range(after.levels)
         measures = {
             "rms_db": float(rms_db),
             "peak": float(level.max()),
             "clipped": float(np.mean(level >= self._limits.clip_level)),
             "silent_ms": _lasted_ns(after.silent_since_ns, end_ns) / NS_PER_MS,
+            "floor_db": floor_db,
+            "range_db": range_db,
         }
         flags, since_ns = self._flags(after, end_ns)
+        heard = len(after.levels) >= self._limits.noise_blocks[0] and not flags
+        narrow = range_db < self._limits.noise_range_db
+        if heard and narrow and floor_db > self._limits.noise_floor_db:
+            flags |= {QualityFlag.NOISY}
         if not finite:
             flags |= {QualityFlag.NONFINITE}
         return Quality(flags, measures, since_ns), after
@@ -202,10 +228,17 @@ class AudioChecker:
         return None if first_silent == level.size else t_ns + self._duration_ns(first_silent)
 
     def _clipped_blocks(self, level: Samples, state: AudioState) -> tuple[bool, ...]:
-        count = max(1, round(self._duration_ns(level.size) / self._limits.clip_block_ns))
+        count = self._blocks(level.size)
         full = level >= self._limits.clip_level
         found = [bool(b.mean() >= self._limits.clip_share) for b in np.array_split(full, count)]
         return (*state.clipped, *found)[-self._limits.clip_blocks[1] :]
+
+    def _levels(self, sound: Samples, state: AudioState) -> tuple[float, ...]:
+        levels = (*state.levels, *block_levels(sound, self._blocks(sound.size)))
+        return levels[-self._limits.noise_blocks[1] :]
+
+    def _blocks(self, samples: int) -> int:
+        return max(1, round(self._duration_ns(samples) / self._limits.clip_block_ns))
 
 
 def _since(holds: bool, t_ns: int, since_ns: int | None) -> int | None:
@@ -239,6 +272,7 @@ class VideoLimits:
         black_share: share of black pixels that makes a black picture.
         dark_mean: mean brightness below which a picture is dark.
         blur_ratio: variance of the Laplacian over that of the picture, below which it is blurred.
+        noise_sigma: standard deviation of its noise above which a picture is noisy, grey levels.
     """
 
     width: int = 160
@@ -250,6 +284,7 @@ class VideoLimits:
     black_share: float = 0.98
     dark_mean: float = 0.12
     blur_ratio: float = 0.02
+    noise_sigma: float = 2.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -274,7 +309,7 @@ class VideoState:
 
 
 class VideoChecker:
-    """Looks for frozen, black, dark and blurred pictures.
+    """Looks for frozen, black, dark, blurred and noisy pictures.
 
     Args:
         limits: see `VideoLimits`.
@@ -347,7 +382,11 @@ class VideoChecker:
             flags.add(QualityFlag.DARK)
         elif sharpness < limits.blur_ratio:
             flags.add(QualityFlag.BLURRED)
-        return {"brightness": brightness, "black": black, "sharpness": sharpness}, flags
+        noise = picture_noise(small)
+        if noise > limits.noise_sigma:
+            flags.add(QualityFlag.NOISY)
+        found = {"brightness": brightness, "black": black, "sharpness": sharpness, "noise": noise}
+        return found, flags
 
 
 def _change(small: Image, reference: Image | None) -> tuple[float, float]:

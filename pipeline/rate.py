@@ -14,16 +14,20 @@ class RateMeter:
     """Learns the typical interval of a stream and notices when it becomes slow.
 
     A stream is slow when its mean rate over 100 intervals falls below `least_share` of the rate
-    over its first 100. A stream whose own beginning is irregular (variable frame rate) is not
-    judged: it has no nominal rate.
+    over its first 100, or when its typical interval is long in itself. A stream whose own beginning
+    is irregular (variable frame rate) is not compared with it: it has no nominal rate.
 
     Args:
         nominal_ns: interval to go by until two have been seen.
         least_share: share of the first rate below which the stream is slow.
+        slowest_ns: typical interval from which on any stream is slow; None for none.
     """
 
-    def __init__(self, nominal_ns: int, least_share: float = 0.9) -> None:
+    def __init__(
+        self, nominal_ns: int, least_share: float = 0.9, slowest_ns: int | None = None
+    ) -> None:
         self._least_share = least_share
+        self._slowest_ns = slowest_ns
         self._span: deque[int] = deque(maxlen=SPAN)
         self._total_ns = 0
         self._baseline_ns: float | None = None
@@ -60,5 +64,6 @@ class RateMeter:
 
     @property
     def slow(self) -> bool:
-        """Whether the stream delivers markedly less often than it used to."""
-        return self.share < self._least_share
+        """Whether the stream delivers markedly less often than it used to, or too rarely at all."""
+        crawls = self._slowest_ns is not None and self._typical_ns >= self._slowest_ns
+        return self.share < self._least_share or crawls

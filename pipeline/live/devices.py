@@ -92,6 +92,7 @@ class _Device:
         self.receiver = BusReceiver(job.publish, bind=True, options=job.bus_options)
         process = WorkerProcess(WORKERS[modality], folder, job.settings.threads)
         self.worker = Supervised(process, job, AGAIN)
+        self.overflows = 0
 
     def close(self) -> None:
         self.worker.process.close()
@@ -164,11 +165,14 @@ class DeviceSource:
             except RemoteError:
                 continue
             if packet.epoch == device.worker.epoch:
-                self._forward(packet)
+                self._forward(device, packet)
 
-    def _forward(self, packet: Packet) -> None:
+    def _forward(self, device: _Device, packet: Packet) -> None:
         if packet.modality == "audio":
-            self._handle.sound(packet.data, packet.t_capture_ns)
+            overflows = packet.meta.get("overflows", 0)
+            assert isinstance(overflows, int)
+            lost, device.overflows = overflows > device.overflows, overflows
+            self._handle.sound(packet.data, packet.t_capture_ns, overflowed=lost)
         else:
             self._handle.picture(packet.data, packet.t_capture_ns, packet.duration_ns)
 

@@ -15,7 +15,7 @@ from ...stream.errors import ChannelClosed
 from ...stream.limits import MEDIA_MAX_SIDE
 from ...stream.packet import NS_PER_S, Modality, Packet
 from ...stream.pictures import PictureSize, upright_bgr
-from ..job import OFFERED
+from ..job import OFFERED, OVERFLOWED
 from ..journal import CloseReason
 
 ROOM: Final[Mapping[Modality, int]] = {"audio": 25, "face": 3}
@@ -35,6 +35,7 @@ class Piece:
         duration_ns: its length.
         content: sound (N,) float32 at 16 kHz mono; a decoded frame, or (H, W, 3) uint8 BGR.
         offered_ns: when it came, monotonic clock.
+        overflowed: the device lost sound right before it.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Piece:
     duration_ns: int = 0
     content: av.VideoFrame | NDArray[Any] | None = None
     offered_ns: int = field(default_factory=time.monotonic_ns)
+    overflowed: bool = False
 
     def packet(self, participant: str, seq: int, meta: Mapping[str, Any]) -> Packet:
         """As a packet."""
@@ -63,7 +65,11 @@ class Piece:
             duration_ns=self.duration_ns,
             t_available_ns=self.t_ns + self.duration_ns,
             data=data,
-            meta={OFFERED: self.offered_ns, **meta},
+            meta={
+                OFFERED: self.offered_ns,
+                **({OVERFLOWED: True} if self.overflowed else {}),
+                **meta,
+            },
         )
 
 
@@ -113,15 +119,20 @@ class LiveHandle:
         """Session time by the clock."""
         return self.clock.now_ns()
 
-    def sound(self, samples: NDArray[np.float32], t_ns: int) -> None:
+    def sound(
+        self, samples: NDArray[np.float32], t_ns: int, *, overflowed: bool = False
+    ) -> None:
         """Give sound.
 
         Args:
             samples: (N,) float32 in [-1, 1], 16 kHz mono, about 20 ms.
             t_ns: session time of its first sample.
+            overflowed: whether the device lost sound right before it.
         """
         duration_ns = samples.size * NS_PER_S // SOUND_HZ
-        self._offer(Piece("media", "audio", t_ns, duration_ns, samples))
+        self._offer(
+            Piece("media", "audio", t_ns, duration_ns, samples, overflowed=overflowed)
+        )
 
     def picture(
         self, frame: av.VideoFrame | NDArray[np.uint8], t_ns: int, duration_ns: int

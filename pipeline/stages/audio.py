@@ -9,8 +9,8 @@ from ...models.audio_encoder import StreamingAudioEncoder
 from ...stream.mediafile import audio_packets
 from ...stream.packet import NS_PER_MS, Packet
 from ..inject import damage, parse_injections
-from ..job import Go, Job
-from ..quality import AudioChecker
+from ..job import OVERFLOWED, Go, Job
+from ..quality import AudioChecker, QualityFlag
 from .emitter import Emitter
 from .reports import feature_meta
 
@@ -40,6 +40,8 @@ class AudioTrack:
         """One feature packet per block; its data (F, D) are the vectors that it completed."""
         encoder, start_ns = self._encoder, media.t_capture_ns
         quality, self._checked = self._checker.check(media.data, start_ns, self._checked)
+        if media.meta.get(OVERFLOWED):
+            quality = quality.with_flags(QualityFlag.OVERFLOW)
         if self._end_ns is None or abs(start_ns - self._end_ns) > MAX_GAP_NS:
             # The encoder counts samples; after a hole its count starts anew from real time.
             self._heard, self._next_ns = encoder.initial_state(), start_ns

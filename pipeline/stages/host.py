@@ -95,7 +95,7 @@ def join_sound(batch: Iterable[Packet]) -> list[Packet]:
             t_capture_ns=last.t_capture_ns,
             duration_ns=packet.t_end_ns - last.t_capture_ns,
             data=np.concatenate((last.data, packet.data)),
-            meta={**packet.meta, PIECES: pieces + 1},
+            meta={**last.meta, **packet.meta, PIECES: pieces + 1},
         )
     return joined
 
