@@ -130,7 +130,7 @@ def scene(seed: int = 0) -> Image:
     """A textured still picture, 640 x 480."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(40, 220, (12, 16, 3)).astype(np.uint8)
-    return np.asarray(cv2.resize(coarse, (640, 480)), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def noisy(fps: float, seconds: float, base: Image | None = None) -> Iterator[tuple[int, Image]]:
