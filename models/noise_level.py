@@ -16,8 +16,6 @@ _FLAT_SHARE: Final = 20.0
 """Per cent of the tiles that count as flat: there, what varies is noise and not the scene."""
 _GAUSS: Final = float(np.sqrt(np.pi / 2.0) / 6.0)
 """From the mean absolute response to the kernel to the standard deviation of Gaussian noise."""
-LOUD_PERCENT: Final = 90.0
-FLOOR_PERCENT: Final = 10.0
 
 
 def picture_noise(grey: Grey) -> float:
@@ -46,7 +44,7 @@ def picture_noise(grey: Grey) -> float:
 
 
 def block_levels(samples: Float32, count: int) -> tuple[float, ...]:
-    """Level of each of `count` equal blocks of (N,) samples, dB re full scale, RMS; at least -120."""
+    """Level of each of `count` equal blocks of (N,) samples, dB re full scale, -120 and more."""
     power = [float(np.mean(np.square(b, dtype=np.float64))) for b in np.array_split(samples, count)]
     return tuple(10.0 * float(np.log10(max(p, 1e-12))) for p in power)
 
@@ -63,5 +61,6 @@ def floor_and_range(levels: tuple[float, ...]) -> tuple[float, float]:
     Returns:
         level of the quietest tenth, dB re full scale, and how far the loudest tenth is above, dB.
     """
-    floor_db, loud_db = np.percentile(levels, (FLOOR_PERCENT, LOUD_PERCENT))
-    return float(floor_db), float(loud_db - floor_db)
+    ordered = sorted(levels)
+    floor_db, loud_db = ordered[len(ordered) // 10], ordered[len(ordered) * 9 // 10]
+    return floor_db, loud_db - floor_db

@@ -80,6 +80,23 @@ class RecoverySettings(_Section):
     deadline_ms: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 
+class WorkerSettings(_Section):
+    """What the processes may take.
+
+    Attributes:
+        memory_mb: most memory of each worker (PSS), MiB; one that takes more is ended and started
+            again. 0 for any amount.
+        text_memory_mb: the same for the one that recognises words, whose models are larger.
+    """
+
+    memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 2048
+    text_memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 8192
+
+    def memory_bytes(self, worker: str) -> int:
+        """Most memory of a worker, bytes."""
+        return (self.text_memory_mb if worker == "text" else self.memory_mb) << 20
+
+
 class Settings(_Section):
     """Everything that a run can be told.
 
@@ -91,6 +108,7 @@ class Settings(_Section):
         face: see `Face`.
         baseline: whether a person is seen against what is usual for them.
         recovery: see `RecoverySettings`.
+        workers: see `WorkerSettings`.
     """
 
     weights: Path = SHIPPED
@@ -100,6 +118,7 @@ class Settings(_Section):
     face: Face = Face()
     baseline: BaselineSettings = BaselineSettings()
     recovery: RecoverySettings = RecoverySettings()
+    workers: WorkerSettings = WorkerSettings()
 
 
 def load_settings(

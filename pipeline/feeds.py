@@ -16,13 +16,16 @@ from ..stream.wire import Message, message_to_packet
 from .errors import UserError
 from .job import Go, Job
 from .merge import Merger
+from .process_facts import activity
 from .stages.build import Stage, build_stage
-from .supervisor import Death, RestartRule, Supervised, WorkerProcess
+from .supervisor import Care, Death, RestartRule, Supervised, WorkerProcess
+from .watch import Deadlines, Watch
 
 POLL_MS: Final = 20
 MAX_BACKLOG: Final = 256
 READY_NS: Final = 60 * NS_PER_S
-STALL_NS: Final = 30 * NS_PER_S
+STALLED: Final = Deadlines(5 * NS_PER_S)
+"""For one that the merge waits for; it has no pulse, as it may wait for this process as well."""
 
 
 class StartError(UserError):
@@ -35,7 +38,7 @@ class Incident:
 
     Attributes:
         modality: whose source.
-        code: "worker_died" or "source_failed".
+        code: "worker_died", "worker_hung", "worker_memory" or "source_failed".
         detail: in one line.
         lossless: nothing was lost, because the recording is read on from the same place.
         permanent: the source stays down.
@@ -151,10 +154,11 @@ class _Source:
         self.modality = modality
         self.receiver = BusReceiver(job.publish, bind=True, options=job.bus_options)
         process = WorkerProcess(modality, folder, job.settings.threads)
-        self.worker = Supervised(process, job, rule)
+        care = Care(memory_bytes=job.settings.workers.memory_bytes(modality))
+        self.worker = Supervised(process, job, rule, care)
+        self.watch = Watch(STALLED)
         self.ended = False
         self.reached_ns = 0
-        self.heard_ns = 0
 
     def close(self) -> None:
         self.worker.process.close()
@@ -250,7 +254,7 @@ class ProcessFeed:
             message = source.receiver.receive(0)
             if message is None:
                 return
-            source.heard_ns = time.monotonic_ns()
+            source.watch.heard(time.monotonic_ns())
             if message.kind == "ready":
                 self._on_ready(source)
             elif merger is not None:
@@ -292,16 +296,18 @@ class ProcessFeed:
         if not lossless:
             merger.exclude(source.modality)
         source.ended = death.permanent
-        return [Incident(source.modality, "worker_died", death.detail, lossless, death.permanent)]
+        return [Incident(source.modality, death.cause, death.detail, lossless, death.permanent)]
 
     def _end_if_stuck(self, source: _Source, merger: Merger, now_ns: int) -> None:
         """A worker that the merge waits for and that says nothing is as good as dead."""
-        waited = source.modality in merger.blocked_on() and source.worker.ready
-        if waited and now_ns - source.heard_ns > STALL_NS:
+        pid = source.worker.process.pid
+        if source.modality not in merger.blocked_on() or not source.worker.ready or pid is None:
+            source.watch.heard(now_ns)
+        elif source.watch.due(now_ns) and source.watch.look(now_ns, activity(pid)) == "hung":
             source.worker.kill()
 
     def _go(self, source: _Source, start_ns: int) -> None:
-        source.heard_ns = time.monotonic_ns()
+        source.watch.heard(time.monotonic_ns())
         source.worker.process.tell(
             Go(
                 start_ns=start_ns,

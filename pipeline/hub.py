@@ -229,9 +229,7 @@ class Hub:
         if frame is not None:
             t_ns, duration_ns, quality = frame
             trust = 0.0 if made_up else float(quality)
-            found = FeatureFrame(
-                "text", self._participant, t_ns, duration_ns, packet.data, trust
-            )
+            found = FeatureFrame("text", self._participant, t_ns, duration_ns, packet.data, trust)
             if self._windower.add(found) == "late":
                 self._words.missed()
         if made_up:

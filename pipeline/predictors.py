@@ -3,19 +3,28 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ..models.features import MODALITIES, FeatureWindow, Modality, Prediction
+from ..models.features import (
+    MODALITIES,
+    FeatureWindow,
+    Modality,
+    Prediction,
+    nothing_claimed,
+)
 from ..stream.bus import BusReceiver, BusSender
-from ..stream.packet import NS_PER_S
+from ..stream.errors import RemoteError
+from ..stream.packet import NS_PER_MS, NS_PER_S
+from ..stream.wire import Message
 from .config import Settings
 from .feeds import READY_NS, StartError
-from .job import Go, Job
+from .job import BEAT, Go, Job
 from .messages import message_to_prediction, window_to_message
 from .stages.build import build_recognizer
-from .supervisor import Death, RestartRule, Supervised, WorkerProcess
+from .supervisor import Care, Death, RestartRule, Supervised, WorkerProcess
+from .watch import Deadlines
 
 if TYPE_CHECKING:
     import zmq
@@ -23,6 +32,9 @@ if TYPE_CHECKING:
     from ..models.recognizer import Recognizer
 
 MAX_IN_FLIGHT: Final = 8
+READING: Final = Deadlines(NS_PER_S)
+ANSWER_NS: Final = 450 * NS_PER_MS
+"""How long a live window waits for a reader that is down; with the hop that makes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,16 @@ class InlinePredictor:
         """Nothing to end."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A window on its way to the worker, or in it since `sent_ns`."""
+
+    job: int
+    window: FeatureWindow
+    since_ns: int
+    sent_ns: int = 0
+
+
 class WorkerPredictor:
     """Reads windows in a worker process; what was under way when it dies is asked again.
 
@@ -117,23 +139,44 @@ class WorkerPredictor:
         job: endpoints and settings.
         folder: private folder for the log.
         rule: when a dead worker comes back.
+        patience_ns: a window that has waited so long for a worker that is down or silent is
+            answered with nothing claimed; None: it waits until the worker is back.
     """
 
-    def __init__(self, job: Job, folder: Path, rule: RestartRule | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        folder: Path,
+        rule: RestartRule | None = None,
+        patience_ns: int | None = None,
+    ) -> None:
         assert job.listen is not None
         process = WorkerProcess("recognizer", folder, job.settings.threads)
-        self._worker = Supervised(process, job, rule)
+        care = Care(READING, job.settings.workers.memory_bytes("recognizer"))
+        self._worker = Supervised(process, job, rule, care)
+        self._patience_ns = patience_ns
         self._receiver = BusReceiver(job.publish, bind=True, options=job.bus_options)
         self._sender = BusSender(job.listen, source="session", bind=True, options=job.bus_options)
-        self._waiting: deque[tuple[int, FeatureWindow]] = deque()
-        self._in_flight: dict[int, tuple[FeatureWindow, int]] = {}
+        self._waiting: deque[_Asked] = deque()
+        self._in_flight: dict[int, _Asked] = {}
         self._identity: ModelIdentity | None = None
         self._deaths: list[Death] = []
+        self.unread = 0
+        """Windows that were answered with nothing claimed, because nothing else came."""
 
     @property
     def pid(self) -> int | None:
         """Process id of the worker; None while it is down."""
         return self._worker.process.pid
+
+    @property
+    def care(self) -> dict[str, int]:
+        """How often the worker was started again, was silent for too long, and left unread."""
+        return {
+            "recognizer_restarts": self._worker.epoch,
+            "recognizer_silences": self._worker.silences,
+            "recognizer_unread": self.unread,
+        }
 
     @property
     def socket(self) -> "zmq.Socket[bytes]":
@@ -170,7 +213,7 @@ class WorkerPredictor:
 
     def submit(self, job: int, window: FeatureWindow) -> None:
         """Queue a window."""
-        self._waiting.append((job, window))
+        self._waiting.append(_Asked(job, window, time.monotonic_ns()))
         self._send()
 
     def poll(self, timeout_s: float = 0.0) -> list[tuple[int, Prediction, int]]:
@@ -181,9 +224,9 @@ class WorkerPredictor:
             death = self._worker.check(now_ns)
             if death is not None:
                 self._deaths.append(death)
-                again = [(job, window) for job, (window, _) in self._in_flight.items()]
+                self._waiting.extendleft(reversed(self._in_flight.values()))
                 self._in_flight.clear()
-                self._waiting.extendleft(reversed(again))
+        done += self._given_up(now_ns)
         self._send()
         return done
 
@@ -200,31 +243,62 @@ class WorkerPredictor:
 
     def _send(self) -> None:
         while self._worker.ready and self._waiting and len(self._in_flight) < MAX_IN_FLIGHT:
-            job, window = self._waiting[0]
-            if not self._sender.send(window_to_message(job, window), 0):
+            asked = self._waiting[0]
+            if not self._sender.send(window_to_message(asked.job, asked.window), 0):
                 return
             self._waiting.popleft()
-            self._in_flight[job] = (window, time.monotonic_ns())
+            self._in_flight[asked.job] = replace(asked, sent_ns=time.monotonic_ns())
+
+    def _given_up(self, now_ns: int) -> list[tuple[int, Prediction, int]]:
+        """Answers for windows that have waited too long; what comes for them later is ignored."""
+        if self._patience_ns is None or self._worker.answering:
+            return []
+        latest_ns = now_ns - self._patience_ns
+        late = [a for a in (*self._in_flight.values(), *self._waiting) if a.since_ns <= latest_ns]
+        for asked in late:
+            self._in_flight.pop(asked.job, None)
+        self._waiting = deque(a for a in self._waiting if a.since_ns > latest_ns)
+        return [self._unread(asked, now_ns) for asked in late]
+
+    def _unread(self, asked: _Asked, now_ns: int) -> tuple[int, Prediction, int]:
+        self.unread += 1
+        window = asked.window
+        return asked.job, nothing_claimed(window.t0_ns, window.t1_ns), now_ns - asked.since_ns
 
     def _receive(self, timeout_s: float) -> list[tuple[int, Prediction, int]]:
         done = []
         message = self._receiver.receive(timeout_s)
         while message is not None:
+            now_ns = time.monotonic_ns()
+            self._worker.heard(now_ns)
             if message.kind == "ready":
-                self._worker.ready = True
-                fields = message.fields
-                dims = fields["dims"]
-                assert isinstance(dims, dict)
-                self._identity = ModelIdentity(
-                    str(fields["id"]),
-                    str(fields["sha256"]),
-                    {m: int(dims[m]) for m in MODALITIES},
-                )
-                self._worker.process.tell(Go())
-            else:
-                job, prediction = message_to_prediction(message)
-                asked = self._in_flight.pop(job, None)
-                if asked is not None:
-                    done.append((job, prediction, time.monotonic_ns() - asked[1]))
+                self._on_ready(message)
+            elif message.kind != BEAT:
+                answer = self._answer(message, now_ns)
+                if answer is not None:
+                    done.append(answer)
             message = self._receiver.receive(0)
         return done
+
+    def _on_ready(self, message: Message) -> None:
+        self._worker.ready = True
+        fields = message.fields
+        dims = fields["dims"]
+        assert isinstance(dims, dict)
+        self._identity = ModelIdentity(
+            str(fields["id"]),
+            str(fields["sha256"]),
+            {m: int(dims[m]) for m in MODALITIES},
+        )
+        self._worker.process.tell(Go())
+
+    def _answer(self, message: Message, now_ns: int) -> tuple[int, Prediction, int] | None:
+        """An answer; one that cannot be understood claims nothing."""
+        try:
+            job, prediction = message_to_prediction(message)
+        except RemoteError:
+            number = message.fields.get("job")
+            asked = self._in_flight.pop(number, None) if isinstance(number, int) else None
+            return None if asked is None else self._unread(asked, now_ns)
+        asked = self._in_flight.pop(job, None)
+        return None if asked is None else (job, prediction, now_ns - asked.sent_ns)

@@ -1,8 +1,8 @@
 """Is this piece of sound or picture fit to be measured? Cheap checks with explicit state.
 
-Nothing here knows what a stream did before except through the state that is handed in. The figures come from ffmpeg's freezedetect, blackdetect and
-silencedetect, and from `tools/health_fit.py`, which measures on real recordings how far clean ones
-and damaged ones lie apart.
+Nothing here knows what a stream did before except through the state that is handed in. The figures
+come from ffmpeg's freezedetect, blackdetect and silencedetect, and from `tools/health_fit.py`,
+which measures how far clean and damaged recordings lie apart.
 """
 
 from collections.abc import Mapping
@@ -278,12 +278,12 @@ class VideoLimits:
     width: int = 160
     identical_ns: int = 500 * NS_PER_MS
     still_change: float = 0.001
-    still_tile_change: float = 0.003
+    still_tile_change: float = 0.002
     still_ns: int = 2 * NS_PER_S
     black_level: float = 0.10
     black_share: float = 0.98
     dark_mean: float = 0.12
-    blur_ratio: float = 0.02
+    blur_ratio: float = 0.04
     noise_sigma: float = 2.2
 
 

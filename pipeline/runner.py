@@ -21,7 +21,7 @@ from .job import Job
 from .journal import CloseReason
 from .merge import Merger
 from .plan import Plan, ReplayRequest, make_plan, on_bus
-from .predictors import InlinePredictor, Predictor, WorkerPredictor
+from .predictors import ANSWER_NS, InlinePredictor, Predictor, WorkerPredictor
 from .recorder import STOPPED, Recorder, facts_of
 
 PATIENCE_NS: Final = 250 * NS_PER_MS
@@ -163,7 +163,7 @@ class ReplaySession:
             for death in self._predictor.deaths():
                 if death.permanent:
                     raise StartError(death.detail)
-                intake.note("worker_died", death.detail)
+                intake.note(death.cause, death.detail)
             self._look_after_recording(intake)
             yield from journal.flush()
             if journal.waiting <= most_waiting:
@@ -219,6 +219,7 @@ def replay(request: ReplayRequest, recorder: Recorder | None = None) -> Iterator
             reading = reading.model_copy(update={"listen": place.endpoint("windows")})
             feed = ProcessFeed(jobs, folder, request.speed)
             stack.callback(feed.close)
-            predictor = WorkerPredictor(reading, folder)
+            patience_ns = None if request.speed is None else ANSWER_NS
+            predictor = WorkerPredictor(reading, folder, patience_ns=patience_ns)
         stack.callback(predictor.close)
         yield ReplaySession(request, plan, feed, predictor, recorder)

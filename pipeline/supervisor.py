@@ -1,4 +1,4 @@
-"""Worker processes and the rule by which dead ones come back.
+"""Worker processes, how they are watched, and the rule by which dead ones come back.
 
 A worker is `python -m tacit.pipeline.worker NAME`. Its job goes in on stdin as one JSON line; the
 pipe then stays open, so that a worker whose parent dies reads end-of-file and ends as well. What it
@@ -13,13 +13,19 @@ import sys
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
 from .job import Job
+from .process_facts import activity, memory_bytes
+from .watch import Deadlines, Watch
 
 NS_PER_S: Final = 1_000_000_000
+LOAD_NS: Final = 180 * NS_PER_S
+"""Loading reads files from a disk that may be busy; nobody is answered meanwhile anyway."""
+MEMORY_LOOK_NS: Final = NS_PER_S // 4
+Cause = Literal["worker_died", "worker_hung", "worker_memory"]
 _LOG_TAIL_BYTES: Final = 2000
 
 
@@ -71,10 +77,14 @@ class WorkerProcess:
         name: which worker; also the name of its log file.
         folder: private folder for the log.
         threads: how many threads its numeric libraries may use.
+        program: what is run; the worker of that name by default.
     """
 
-    def __init__(self, name: str, folder: Path, threads: int = 1) -> None:
+    def __init__(
+        self, name: str, folder: Path, threads: int = 1, program: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
+        self._program = program or (sys.executable, "-m", "tacit.pipeline.worker", name)
         self._log = folder / f"{name}.log"
         self._threads = threads
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,7 +105,7 @@ class WorkerProcess:
         descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tacit.pipeline.worker", self.name],
+                self._program,
                 stdin=subprocess.PIPE,
                 stdout=descriptor,
                 stderr=descriptor,
@@ -163,56 +173,110 @@ class Death:
         name: which worker.
         detail: how it ended and its last words, in one line.
         permanent: whether it stays down, because it died too often.
+        cause: whether it died by itself, or was ended because it hung or took too much memory.
     """
 
     name: str
     detail: str
     permanent: bool
+    cause: Cause = "worker_died"
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a worker is watched while it works.
+
+    Attributes:
+        deadlines: how long it may give no sign of life; None: it is not watched.
+        memory_bytes: how much it may take (PSS); 0 for any amount.
+    """
+
+    deadlines: Deadlines | None = None
+    memory_bytes: int = 0
 
 
 class Supervised:
-    """A worker that is brought back when it dies.
+    """A worker that is watched, and brought back when it dies.
 
     Args:
         process: the worker.
         job: what it is told at every start.
         rule: when it may come back.
+        care: how it is watched.
     """
 
-    def __init__(self, process: WorkerProcess, job: Job, rule: RestartRule | None = None) -> None:
+    def __init__(
+        self,
+        process: WorkerProcess,
+        job: Job,
+        rule: RestartRule | None = None,
+        care: Care | None = None,
+    ) -> None:
         self.process = process
-        self.ready = False
         self.starts = 0
+        self.silences = 0
+        self._ready = False
         self._job = job
         self._restarts = Restarts(rule)
         self._revive_ns: int | None = None
+        self._care = care or Care()
+        self._watch = None if self._care.deadlines is None else Watch(self._care.deadlines)
+        self._began_ns: int | None = None
+        self._memory_ns = 0
+        self._ended: tuple[Cause, str] | None = None
 
     @property
     def epoch(self) -> int:
         """How often it has been started before the present start."""
         return max(self.starts - 1, 0)
 
+    @property
+    def ready(self) -> bool:
+        """Whether it has loaded its models."""
+        return self._ready
+
+    @ready.setter
+    def ready(self, ready: bool) -> None:
+        self._ready = ready
+
+    @property
+    def answering(self) -> bool:
+        """Whether it can be expected to answer: loaded, and not silent for too long."""
+        return self._ready and not (self._watch is not None and self._watch.silent)
+
+    def heard(self, now_ns: int) -> None:
+        """It gave a sign of life."""
+        if self._watch is not None:
+            self._watch.heard(now_ns)
+
     def start(self) -> None:
         """Start it for the first time or again."""
-        self.ready = False
+        self._ready = False
         self.starts += 1
-        self._revive_ns = None
+        self._revive_ns = self._began_ns = None
         self.process.start(self._job.model_copy(update={"epoch": self.epoch}))
 
     def check(self, now_ns: int) -> Death | None:
-        """Notice a death, once; an unready worker that waits for its revival is not dead again."""
+        """Notice a death, once, and end a worker that hangs or takes too much memory.
+
+        An unready worker that waits for its revival is not dead again.
+        """
         code = self.process.exit_code()
         if code is None:
+            self._look(now_ns)
             return None
         words = self.process.last_words()
         self.process.close()
-        self.ready = False
+        self._ready = False
         self._revive_ns = self._restarts.died(now_ns)
-        detail = f"{self.process.name} worker: {describe_exit(code)}"
+        cause, how = self._ended or ("worker_died", describe_exit(code))
+        self._ended = None
+        detail = f"{self.process.name} worker: {how}"
         return Death(
             self.process.name,
-            f"{detail}: {words}" if words else detail,
+            f"{detail}: {words}" if words and cause == "worker_died" else detail,
             permanent=self._revive_ns is None,
+            cause=cause,
         )
 
     def revive(self, now_ns: int) -> bool:
@@ -226,8 +290,40 @@ class Supervised:
         self.start()
         return True
 
-    def kill(self) -> None:
+    def kill(self, cause: Cause = "worker_hung", how: str = "hung, was ended") -> None:
         """End it the hard way; `check` then finds it dead."""
         pid = self.process.pid
         if pid is not None:
+            self._ended = (cause, how)
             os.kill(pid, signal.SIGKILL)
+
+    def _look(self, now_ns: int) -> None:
+        pid = self.process.pid
+        if pid is None or self._ended is not None:
+            return
+        self._look_at_memory(pid, now_ns)
+        watch = self._watch
+        if watch is None:
+            return
+        if not self._ready:
+            self._began_ns = now_ns if self._began_ns is None else self._began_ns
+            if now_ns - self._began_ns > LOAD_NS:
+                self.kill(how=f"not loaded after {LOAD_NS // NS_PER_S} s, was ended")
+            return
+        if not watch.due(now_ns):
+            return
+        silent = watch.silent
+        if watch.look(now_ns, activity(pid)) == "hung":
+            self.kill()
+        elif watch.silent and not silent:
+            self.silences += 1
+
+    def _look_at_memory(self, pid: int, now_ns: int) -> None:
+        most = self._care.memory_bytes
+        if not most or now_ns - self._memory_ns < MEMORY_LOOK_NS:
+            return
+        self._memory_ns = now_ns
+        used = memory_bytes(pid, most)
+        if used > most:
+            how = f"took {used >> 20} MiB, more than {most >> 20}; was ended"
+            self.kill("worker_memory", how)

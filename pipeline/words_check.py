@@ -8,7 +8,7 @@ from .quality import Quality, QualityFlag
 UNHEARD: Final = frozenset({QualityFlag.SILENT, QualityFlag.QUIET, QualityFlag.STUCK})
 """Flags of sound in which nobody can have spoken."""
 LATE_NS: Final = 1500 * NS_PER_MS
-"""Recognition that is further behind is late: its words will miss the windows that they belong to."""
+"""Recognition that is further behind is late: its words will miss their windows."""
 BABBLE_SHARE: Final = 0.5
 """Share of a phrase without anything to hear from which on it was made up."""
 MEMORY_NS: Final = 30 * NS_PER_S

@@ -6,7 +6,9 @@ read everything yet. End-of-file means that the parent is done or gone: the work
 whatever it is doing.
 """
 
+import contextlib
 import os
+import queue
 import signal
 import sys
 import threading
@@ -20,7 +22,8 @@ from ..stream.bus import BusReceiver, BusSender
 from ..stream.errors import StreamError
 from ..stream.packet import Packet
 from ..stream.wire import Message, message_to_packet, packet_to_message
-from .job import MODALITY_OF_WORKER, OFFERED, PIECES, STAMPS, Go, Job
+from .job import BEAT, MODALITY_OF_WORKER, OFFERED, PIECES, STAMPS, Go, Job
+from .watch import BEAT_NS
 
 _NS_PER_S = 1_000_000_000
 _NS_PER_MS = 1_000_000
@@ -35,15 +38,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     name = sys.argv[1]
     job = Job.model_validate_json(sys.stdin.buffer.readline())
+    parent = Parent()
     try:
         if name == "recognizer":
-            recognize(job)
+            recognize(job, parent)
         elif name in ("microphone", "camera"):
-            capture(name, job)
+            capture(name, job, parent)
         elif job.live:
-            serve(name, job)
+            serve(name, job, parent)
         else:
-            extract(name, job)
+            extract(name, job, parent)
     except (StreamError, ModelError) as exc:
         sys.stderr.write(f"{exc}\n")
         sys.stderr.flush()
@@ -51,7 +55,7 @@ def main() -> None:
         os._exit(EXIT_FAILED)
 
 
-def extract(name: str, job: Job) -> None:
+def extract(name: str, job: Job, parent: "Parent") -> None:
     """Turn one media stream into features until it ends."""
     from .stages.build import build_stage
 
@@ -59,8 +63,7 @@ def extract(name: str, job: Job) -> None:
     with _sender(name, job) as sender:
         stage = build_stage(modality, job)
         _send(sender, Message("ready", {"modality": modality}))
-        go = Go.model_validate_json(sys.stdin.buffer.readline())
-        _end_with_parent()
+        go = parent.go()
         for packet in _paced(stage.packets(go), go):
             _send(sender, packet_to_message(packet))
         # Closing the bus would drop what a slower parent has not read yet; it closes stdin when
@@ -68,7 +71,7 @@ def extract(name: str, job: Job) -> None:
         threading.Event().wait()
 
 
-def serve(name: str, job: Job) -> None:
+def serve(name: str, job: Job, parent: "Parent") -> None:
     """Turn the media of live streams, as they come over the bus, into features."""
     from .stages.host import join_sound, open_host
 
@@ -80,15 +83,16 @@ def serve(name: str, job: Job) -> None:
     ):
         host = open_host(modality, job, job.live)
         _send(sender, Message("ready", {"modality": modality}))
-        Go.model_validate_json(sys.stdin.buffer.readline())
-        _end_with_parent()
+        parent.go()
+        pulse = Pulse(sender)
         while True:
             batch: list[Packet] = []
             while len(batch) < MOST_AT_ONCE:
-                message = receiver.receive(0 if batch else 1.0)
+                message = receiver.receive(0 if batch else BEAT_NS / _NS_PER_S)
                 if message is None:
                     break
                 batch.append(message_to_packet(message))
+            pulse.beat()
             for media in join_sound(batch):
                 taken_ns = time.monotonic_ns()
                 facts = {PIECES: media.meta.get(PIECES, 1)}
@@ -98,20 +102,19 @@ def serve(name: str, job: Job) -> None:
                     _send(sender, packet_to_message(replace(packet, meta=meta)))
 
 
-def capture(name: str, job: Job) -> None:
+def capture(name: str, job: Job, parent: "Parent") -> None:
     """Send what a device gives until it fails or the parent ends; what is not taken is lost."""
     from .live.devices import open_device
 
     with _sender(name, job) as sender:
         _send(sender, Message("ready", {}))
-        go = Go.model_validate_json(sys.stdin.buffer.readline())
-        _end_with_parent()
+        go = parent.go()
         with open_device(name, job, go) as device:
             for packet in device.packets():
                 sender.send(packet_to_message(packet))
 
 
-def recognize(job: Job) -> None:
+def recognize(job: Job, parent: "Parent") -> None:
     """Answer windows with predictions until the parent ends."""
     from .messages import message_to_window, prediction_to_message
     from .stages.build import build_recognizer
@@ -128,10 +131,11 @@ def recognize(job: Job) -> None:
             "dims": dict(recognizer.config.dims),
         }
         _send(sender, Message("ready", identity))
-        Go.model_validate_json(sys.stdin.buffer.readline())
-        _end_with_parent()
+        parent.go()
+        pulse = Pulse(sender)
         while True:
-            message = receiver.receive(1.0)
+            message = receiver.receive(BEAT_NS / _NS_PER_S)
+            pulse.beat()
             if message is None:
                 continue
             number, window = message_to_window(message)
@@ -167,13 +171,59 @@ def _paced(packets: Iterator[Packet], go: Go) -> Iterator[Packet]:
         yield packet
 
 
-def _end_with_parent() -> None:
-    def watch() -> None:
-        while sys.stdin.buffer.readline():
-            continue
+class Pulse:
+    """Says that this worker lives, as its work allows: one that hangs has no pulse.
+
+    Args:
+        sender: to the supervisor.
+    """
+
+    def __init__(self, sender: BusSender) -> None:
+        self._sender = sender
+        self._beaten_ns = 0
+
+    def beat(self) -> None:
+        """Say so if that is due; a parent that is too slow to hear it is not waited for."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._beaten_ns >= BEAT_NS:
+            self._beaten_ns = now_ns
+            self._sender.send(Message(BEAT, {}), 0.0)
+
+
+class Parent:
+    """Orders of the parent, on stdin; when it is gone this process ends, whatever it is doing."""
+
+    def __init__(self) -> None:
+        self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, name="parent-watch", daemon=True).start()
+
+    def go(self) -> Go:
+        """Wait for the start signal."""
+        order = Go.model_validate_json(self._orders.get())
+        _end_by_signal()
+        return order
+
+    def _listen(self) -> None:
+        while line := sys.stdin.buffer.readline():
+            self._orders.put(line)
         os._exit(0)
 
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+def _end_by_signal() -> None:
+    """Have the system end this process when stdin ends.
+
+    A thread cannot: native code that hangs may hold Python's lock for ever.
+    """
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    with contextlib.suppress(OSError):
+        stdin = sys.stdin.fileno()
+        fcntl.fcntl(stdin, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(stdin, fcntl.F_GETFL)
+        # SIGIO's default is to end the process; after the start signal nothing else is sent.
+        fcntl.fcntl(stdin, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from ...stream.wire import message_to_packet
 from ..config import Settings
 from ..job import Go, Job
 from ..plan import on_bus
-from ..supervisor import Death, RestartRule, Supervised, WorkerProcess
+from ..supervisor import Care, Death, RestartRule, Supervised, WorkerProcess
+from ..watch import Deadlines
 from .handle import LiveHandle
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ DEVICE_LOST: Final = "device_lost"
 WORKERS: Final[Mapping[Modality, str]] = {"audio": "microphone", "face": "camera"}
 AGAIN: Final = RestartRule(most_ns=8 * NS_PER_S, breaker_deaths=1_000_000)
 """A device may come back after hours: it is looked for every 8 s at least, and never given up."""
+CAPTURING: Final = Deadlines(3 * NS_PER_S // 2)
+"""Both give something many times a second, and say so themselves when their device stops."""
+OPEN_NS: Final = 15 * NS_PER_S
+"""Some cameras take seconds to open, and the worker is silent meanwhile."""
 POLL_MS: Final = 50
 JOIN_S: Final = 5.0
 log = logging.getLogger(__name__)
@@ -91,7 +96,10 @@ class _Device:
         self.modality = modality
         self.receiver = BusReceiver(job.publish, bind=True, options=job.bus_options)
         process = WorkerProcess(WORKERS[modality], folder, job.settings.threads)
-        self.worker = Supervised(process, job, AGAIN)
+        name = WORKERS[modality]
+        care = Care(CAPTURING, job.settings.workers.memory_bytes(name))
+        self.worker = Supervised(process, job, AGAIN, care)
+        self.opening_ns: int | None = None
         self.overflows = 0
 
     def close(self) -> None:
@@ -158,6 +166,7 @@ class DeviceSource:
         while (message := device.receiver.receive(0)) is not None:
             if message.kind == "ready":
                 device.worker.ready = True
+                device.opening_ns = time.monotonic_ns()
                 device.worker.process.tell(Go(anchor_ns=self._handle.clock.anchor_ns))
                 continue
             try:
@@ -165,6 +174,8 @@ class DeviceSource:
             except RemoteError:
                 continue
             if packet.epoch == device.worker.epoch:
+                device.opening_ns = None
+                device.worker.heard(time.monotonic_ns())
                 self._forward(device, packet)
 
     def _forward(self, device: _Device, packet: Packet) -> None:
@@ -179,6 +190,9 @@ class DeviceSource:
     def _look_after(self, device: _Device, now_ns: int) -> None:
         if device.worker.revive(now_ns):
             return
+        opening_ns = device.opening_ns
+        if opening_ns is not None and now_ns - opening_ns < OPEN_NS:
+            device.worker.heard(now_ns)
         death: Death | None = device.worker.check(now_ns)
         if death is not None:
             log.warning("%s", death.detail)

@@ -38,7 +38,7 @@ from ..inject import parse_injections
 from ..intake import SessionSetup, Tap
 from ..job import Job
 from ..plan import OPTIONAL_ASR, on_bus
-from ..predictors import ModelIdentity, WorkerPredictor
+from ..predictors import ANSWER_NS, ModelIdentity, WorkerPredictor
 from .broadcast import Broadcast
 from .handle import LiveHandle
 from .loop import EngineFailed, Listener, LiveLoop, Seat
@@ -271,7 +271,7 @@ class LiveEngine:
         }
         pool = StagePool(jobs, folder)
         stack.callback(pool.close)
-        predictor = WorkerPredictor(reading, folder)
+        predictor = WorkerPredictor(reading, folder, patience_ns=ANSWER_NS)
         stack.callback(predictor.close)
         pool.launch()
         predictor.launch()

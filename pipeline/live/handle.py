@@ -119,9 +119,7 @@ class LiveHandle:
         """Session time by the clock."""
         return self.clock.now_ns()
 
-    def sound(
-        self, samples: NDArray[np.float32], t_ns: int, *, overflowed: bool = False
-    ) -> None:
+    def sound(self, samples: NDArray[np.float32], t_ns: int, *, overflowed: bool = False) -> None:
         """Give sound.
 
         Args:
@@ -130,9 +128,7 @@ class LiveHandle:
             overflowed: whether the device lost sound right before it.
         """
         duration_ns = samples.size * NS_PER_S // SOUND_HZ
-        self._offer(
-            Piece("media", "audio", t_ns, duration_ns, samples, overflowed=overflowed)
-        )
+        self._offer(Piece("media", "audio", t_ns, duration_ns, samples, overflowed=overflowed))
 
     def picture(
         self, frame: av.VideoFrame | NDArray[np.uint8], t_ns: int, duration_ns: int

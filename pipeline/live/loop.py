@@ -201,7 +201,7 @@ class LiveLoop:
             seat.session.answer(number, prediction, took_ns, now_ns)
         for death in self._reader.deaths():
             for seat in self.seats.values():
-                seat.session.note("worker_died", death.detail)
+                seat.session.note(death.cause, death.detail)
             if death.permanent:
                 raise EngineFailed(death.detail)
 
@@ -214,7 +214,7 @@ class LiveLoop:
             for seat in self.seats.values():
                 seat.session.stage_restarted(down.modality)
                 if down.modality not in seat.session.ended:
-                    jobs = seat.session.failed(down.modality, "worker_died", down.detail)
+                    jobs = seat.session.failed(down.modality, down.cause, down.detail)
                     self._submit(seat, jobs, now_ns)
 
     def _end_if_due(self, seat: Seat, now_ns: int) -> None:

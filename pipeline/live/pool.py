@@ -16,21 +16,20 @@ from ...stream.errors import RemoteError
 from ...stream.packet import NS_PER_S, Modality, Packet
 from ...stream.wire import message_to_packet, packet_to_message
 from ..feeds import StartError
-from ..job import Go, Job
-from ..supervisor import Death, RestartRule, Supervised, WorkerProcess
+from ..job import BEAT, Go, Job
+from ..supervisor import Care, Cause, RestartRule, Supervised, WorkerProcess
+from ..watch import Deadlines
 
 QUEUE: Final[Mapping[Modality, int]] = {"face": 16, "audio": 200, "text": 1000}
 """Messages that wait at each end; the sessions' own limits act before these do."""
-HANG_NS: Final[Mapping[Modality, int]] = {
-    "face": 4 * NS_PER_S,
-    "audio": 4 * NS_PER_S,
-    "text": 10 * NS_PER_S,
+DEADLINES: Final[Mapping[Modality, Deadlines]] = {
+    "face": Deadlines(NS_PER_S),
+    "audio": Deadlines(NS_PER_S),
+    "text": Deadlines(5 * NS_PER_S),
 }
-"""A worker that owes answers and has been silent for so long hangs."""
+"""What the longest piece of work may take; recognising a phrase takes seconds on a slow machine."""
 READY_NS: Final = 180 * NS_PER_S
 """A server starts with the machine, when it is busiest; nobody waits at a terminal."""
-QUIET_PIECES: Final[Mapping[Modality, int]] = {"face": 0, "audio": 0, "text": 10}
-"""Pieces that may go unanswered: none, but that the text stage speaks only at every fifth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,13 @@ class StageDown:
         modality: which.
         detail: how, in one line.
         permanent: it died too often and stays down.
+        cause: whether it died, hung or took too much memory.
     """
 
     modality: Modality
     detail: str
     permanent: bool
+    cause: Cause = "worker_died"
 
 
 class _Stage:
@@ -58,10 +59,9 @@ class _Stage:
         self.receiver = BusReceiver(job.publish, bind=True, options=job.bus_options)
         self.sender = BusSender(job.listen, source="session", bind=True, options=options)
         process = WorkerProcess(modality, folder, job.settings.threads)
-        self.worker = Supervised(process, job, rule)
-        self.down = self.hung = False
-        self.unanswered = 0
-        self.heard_ns = 0
+        care = Care(DEADLINES[modality], job.settings.workers.memory_bytes(modality))
+        self.worker = Supervised(process, job, rule, care)
+        self.down = False
 
     def close(self) -> None:
         self.worker.process.close()
@@ -94,6 +94,15 @@ class StagePool:
     def workers(self) -> dict[str, int | None]:
         """Process ids by name; None for one that is down."""
         return {m: stage.worker.process.pid for m, stage in self._stages.items()}
+
+    @property
+    def care(self) -> dict[str, int]:
+        """How often each worker was started again, and how often it was silent for too long."""
+        found = {}
+        for modality, stage in self._stages.items():
+            found[f"{modality}_restarts"] = stage.worker.epoch
+            found[f"{modality}_silences"] = stage.worker.silences
+        return found
 
     def launch(self) -> None:
         """Start all workers."""
@@ -134,22 +143,15 @@ class StagePool:
         stage = self._stages.get(modality)
         if stage is None or not stage.worker.ready:
             return False
-        if not stage.sender.send(packet_to_message(media)):
-            return False
-        if media.kind == "end":
-            # A stream that the stage does not know, or that it has ended already, has no answer.
-            return True
-        if stage.unanswered == 0:
-            stage.heard_ns = time.monotonic_ns()
-        stage.unanswered += 1
-        return True
+        return stage.sender.send(packet_to_message(media))
 
     def receive(self) -> Iterator[Packet]:
         """What the stages gave."""
         for stage in self._stages.values():
             while (message := stage.receiver.receive(0)) is not None:
-                stage.heard_ns = time.monotonic_ns()
-                stage.unanswered = 0
+                stage.worker.heard(time.monotonic_ns())
+                if message.kind == BEAT:
+                    continue
                 if message.kind == "ready":
                     stage.worker.ready = True
                     stage.worker.process.tell(Go())
@@ -167,22 +169,13 @@ class StagePool:
         for stage in self._stages.values():
             if stage.down or stage.worker.revive(now_ns):
                 continue
-            silent_ns = now_ns - stage.heard_ns
-            owes = stage.unanswered > QUIET_PIECES[stage.modality] and stage.worker.ready
-            if owes and silent_ns > HANG_NS[stage.modality]:
-                stage.hung = True
-                stage.worker.kill()
             death = stage.worker.check(now_ns)
             if death is not None:
-                found.append(self._on_death(stage, death))
+                stage.down = death.permanent
+                found.append(StageDown(stage.modality, death.detail, death.permanent, death.cause))
         return found
 
     def close(self) -> None:
         """End all workers."""
         for stage in self._stages.values():
             stage.close()
-
-    def _on_death(self, stage: _Stage, death: Death) -> StageDown:
-        detail = f"{stage.modality} worker: hung, was ended" if stage.hung else death.detail
-        stage.down, stage.hung, stage.unanswered = death.permanent, False, 0
-        return StageDown(stage.modality, detail, death.permanent)
