@@ -128,9 +128,8 @@ def test_a_stage_that_dies_or_hangs_is_flagged_replaced_and_heals(
     assert pid is not None
     os.kill(pid, how)
     place = heard.wait(name, health("face", "lost"), place)
-    place = heard.wait(
-        name, lambda e: e.type == "error" and e.code == "worker_died" and "face" in e.message
-    )
+    code = "worker_died" if how is signal.SIGKILL else "worker_hung"
+    place = heard.wait(name, lambda e: e.type == "error" and e.code == code and "face" in e.message)
     heard.wait(name, measured("audio"), place)
     heard.wait(name, measured("face"), place)
     assert engine.worker_pids()["face"] != pid
