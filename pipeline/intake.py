@@ -17,6 +17,7 @@ from .hub import Hub, Output, WindowJob, WindowRules
 from .journal import CloseReason, Journal
 from .plan import starts_of, window_config
 from .predictors import ModelIdentity
+from .window import WindowStatistics
 
 Jobs = list[tuple[int, WindowJob]]
 
@@ -94,6 +95,10 @@ class Intake:
     def now_ns(self) -> int:
         """Session time reached so far."""
         return self._hub.now_ns
+
+    def counts(self) -> Mapping[Modality, WindowStatistics]:
+        """Where each modality's feature frames went."""
+        return self._hub.counts()
 
     def accept(self, packet: Packet) -> Jobs:
         """Take the next packet in order of availability."""

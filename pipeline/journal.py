@@ -62,6 +62,11 @@ class Journal:
         self.windows = 0
 
     @property
+    def asked(self) -> int:
+        """Windows for which a prediction was wanted so far."""
+        return self._jobs
+
+    @property
     def waiting(self) -> int:
         """Windows whose prediction has not come yet."""
         return len(self._asked)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from .events import ErrorEvent, Event, MeasurementResult, SensorHealth
+from .handover import Handover
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5)
@@ -23,16 +24,47 @@ class _Gauges:
             yield GaugeMetricFamily(f"tacit_{name}", name.replace("_", " "), value=value)
 
 
+class _Handovers:
+    """Where everything went, as the books say when somebody asks."""
+
+    def __init__(self, read: Callable[[], Iterable[Handover]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        items = CounterMetricFamily(
+            "tacit_handover_items",
+            "Items at each hand-over: offered = used + all dropped + in flight",
+            labels=["place", "stream", "outcome", "reason"],
+        )
+        waiting = GaugeMetricFamily(
+            "tacit_handover_in_flight", "Items that are under way", labels=["place", "stream"]
+        )
+        for row in self._read():
+            place = [row.place, row.stream]
+            items.add_metric([*place, "offered", ""], row.offered)
+            items.add_metric([*place, "used", ""], row.used)
+            for reason, count in row.dropped.items():
+                items.add_metric([*place, "dropped", reason], count)
+            waiting.add_metric(place, row.in_flight)
+        yield from (items, waiting)
+
+
 class Telemetry:
     """All figures of one server; a registry of its own, so that several can be in one process.
 
     Args:
         gauges: gives what is true now, by name.
+        handovers: says where everything went.
     """
 
-    def __init__(self, gauges: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(
+        self,
+        gauges: Callable[[], Mapping[str, float]],
+        handovers: Callable[[], Iterable[Handover]] = tuple,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Gauges(gauges))
+        self._registry.register(_Handovers(handovers))
         self._events = Counter("tacit_events", "Events by type", ["type"], registry=self._registry)
         self._changes = Counter(
             "tacit_sensor_changes",

@@ -34,6 +34,7 @@ from ..config import Settings
 from ..doctor import checkpoints
 from ..errors import UserError
 from ..feeds import StartError
+from ..handover import Handover
 from ..inject import parse_injections
 from ..intake import SessionSetup, Tap
 from ..job import Job
@@ -136,6 +137,8 @@ class LiveEngine:
         self.identity: ModelIdentity | None = None
         self.failure = ""
         self.overload_level = 0
+        self.handovers: list[Handover] = []
+        self.care: Callable[[], dict[str, int]] = dict
         self.events_endpoint = publish or ""
         self._pids: Callable[[], dict[str, int | None]] = dict
         self._listener = listener
@@ -278,6 +281,7 @@ class LiveEngine:
         pool.ready(self._stop.is_set)
         self.identity = predictor.ready(READY_NS, self._stop.is_set)
         self._pids = lambda: {**pool.workers, "recognizer": predictor.pid}
+        self.care = lambda: {**pool.care, **predictor.care}
         if not self.events_endpoint:
             self.events_endpoint = place.endpoint("events")
         publisher = Publisher(self.events_endpoint, BusOptions(PUBLISHED))
@@ -301,6 +305,7 @@ class LiveEngine:
                 loop.step(time.monotonic_ns())
                 publisher.serve()
                 self.overload_level = int(loop.overload.level)
+                self.handovers = loop.handovers
         finally:
             loop.close("interrupted" if self._stop.is_set() else "error", time.monotonic_ns())
 

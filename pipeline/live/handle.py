@@ -15,6 +15,7 @@ from ...stream.errors import ChannelClosed
 from ...stream.limits import MEDIA_MAX_SIDE
 from ...stream.packet import NS_PER_S, Modality, Packet
 from ...stream.pictures import PictureSize, upright_bgr
+from ..handover import Handover
 from ..job import OFFERED, OVERFLOWED
 from ..journal import CloseReason
 
@@ -156,6 +157,15 @@ class LiveHandle:
     def statistics(self) -> dict[Modality, ChannelStatistics]:
         """Where offered media went before the engine took them."""
         return {m: channel.statistics() for m, channel in self.channels.items()}
+
+    def handovers(self) -> list[Handover]:
+        """The same, for the books."""
+        rows = []
+        for modality, counted in self.statistics().items():
+            dropped = {str(why): count for why, count in counted.dropped.items() if count}
+            offered, in_flight = counted.offered, counted.in_flight
+            rows.append(Handover("source", modality, offered, counted.used, dropped, in_flight))
+        return rows
 
     def shut(self) -> None:
         """Take nothing more; called by the engine."""

@@ -12,6 +12,7 @@ from ...models.features import FeatureWindow, Modality, Prediction
 from ...stream.errors import ChannelClosed
 from ...stream.packet import NS_PER_MS, Packet
 from ..events import Event
+from ..handover import Handover, HandoverBook
 from ..intake import Jobs
 from ..journal import CloseReason
 from ..stages.reports import OUTLINE, REST
@@ -24,6 +25,7 @@ from .session import LiveSession
 CLOSING_NS: Final = 600 * NS_PER_MS
 """How long a session that ends waits for what is still in its stages."""
 CARE_NS: Final = 50 * NS_PER_MS
+BOOKS_NS: Final = 500 * NS_PER_MS
 SOURCES: Final[tuple[Modality, ...]] = ("audio", "face")
 
 
@@ -99,6 +101,15 @@ class LiveLoop:
         self._jobs = 0
         self._asked: dict[int, tuple[Seat, int]] = {}
         self._cared_ns = 0
+        self._ended = HandoverBook()
+        self._counted_ns = 0
+        self.handovers: list[Handover] = []
+        """Where everything went, as of half a second ago at most."""
+
+    def count(self) -> list[Handover]:
+        """Where everything went, sessions that have ended included."""
+        live = [row for seat in self.seats.values() for row in _handovers(seat)]
+        return self._ended.rows(live)
 
     def add(self, seat: Seat, now_ns: int) -> None:
         """Take in a session that begins now."""
@@ -126,6 +137,9 @@ class LiveLoop:
         if now_ns - self._cared_ns >= CARE_NS:
             self._cared_ns = now_ns
             self._look_after(now_ns)
+        if now_ns - self._counted_ns >= BOOKS_NS:
+            self._counted_ns = now_ns
+            self.handovers = self.count()
         for seat in list(self.seats.values()):
             self._end_if_due(seat, now_ns)
             self._publish(seat, seat.session.flush(now_ns))
@@ -232,6 +246,7 @@ class LiveLoop:
         seat.handle.shut()
         self.seats.pop(seat.handle.session_id, None)
         self._publish(seat, seat.session.close(reason, now_ns))
+        self._ended.close(_handovers(seat))
 
     def _publish(self, seat: Seat, events: list[Event]) -> None:
         if events:
@@ -239,3 +254,7 @@ class LiveLoop:
         views = seat.session.views()
         if views:
             self._listener.views(seat.handle.session_id, views)
+
+
+def _handovers(seat: Seat) -> list[Handover]:
+    return [*seat.handle.handovers(), *seat.session.handovers()]

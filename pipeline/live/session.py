@@ -14,6 +14,7 @@ from ...models.features import Modality, Prediction
 from ...stream.clock import Clock
 from ...stream.packet import MODALITIES, NS_PER_MS, Packet
 from ..events import Event, MeasurementResult, MeasurementRevised
+from ..handover import Handover
 from ..intake import Intake, Jobs, SessionSetup, Tap
 from ..job import PIECES, STAMPS
 from ..journal import CloseReason
@@ -36,11 +37,11 @@ MOST_OUT: Final[Mapping[Modality, int]] = {"face": 3, "audio": 25}
 
 @dataclass(slots=True)
 class StreamCounts:
-    """Where the media of one stream went: offered = sent + dropped.
+    """Where the media of one stream went: offered = answered + dropped + under way.
 
     Attributes:
         offered: pieces that came from the source.
-        sent: pieces that went to the stage.
+        sent: pieces that went to the stage and were not lost in it.
         answered: pieces that came back from it as features.
         dropped: by reason.
     """
@@ -53,6 +54,17 @@ class StreamCounts:
     def drop(self, reason: str) -> None:
         """Count a piece that is lost."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    @property
+    def under_way(self) -> int:
+        """Pieces in the stage."""
+        return self.sent - self.answered
+
+    def lose(self, reason: str) -> None:
+        """Everything under way is lost."""
+        if self.under_way:
+            self.dropped[reason] = self.dropped.get(reason, 0) + self.under_way
+        self.sent = self.answered
 
 
 class LiveSession:
@@ -122,11 +134,27 @@ class LiveSession:
         """Whether a stage keeps up with this session, so that it may be sent one more piece."""
         most = MOST_OUT.get(modality)
         counts = self.counts[modality]
-        return most is None or counts.sent - counts.answered < most
+        return most is None or counts.under_way < most
 
     def stage_restarted(self, modality: Modality) -> None:
         """What was under way through the stage is lost."""
-        self.counts[modality].answered = self.counts[modality].sent
+        self.counts[modality].lose("stage_down")
+
+    def handovers(self) -> list[Handover]:
+        """Where everything went on its way from the engine to results."""
+        rows = [
+            Handover("stage", m, c.offered, c.answered, dict(c.dropped), c.under_way)
+            for m, c in self.counts.items()
+            if m != "text"
+        ]
+        for modality, frames in self._intake.counts().items():
+            dropped = {str(reason): count for reason, count in frames.dropped.items()}
+            rows.append(
+                Handover("windows", modality, frames.offered, frames.used, dropped, frames.pending)
+            )
+        journal = self._intake.journal
+        answered = journal.asked - journal.waiting
+        return [*rows, Handover("results", "all", journal.asked, answered, {}, journal.waiting)]
 
     def accept(self, packet: Packet, arrived_ns: int) -> Jobs:
         """Take what a stage gave; windows that are due because of it are to be read now.
@@ -139,7 +167,10 @@ class LiveSession:
             self.ended.add(packet.modality)
         elif packet.modality != "text":
             pieces = packet.meta.get(PIECES, 1)
-            self.counts[packet.modality].answered += pieces if isinstance(pieces, int) else 1
+            counts = self.counts[packet.modality]
+            came = pieces if isinstance(pieces, int) else 1
+            # What a stage answers just before it ends has been counted as lost already.
+            counts.answered = min(counts.answered + came, counts.sent)
         outline = packet.meta.get(OUTLINE)
         if isinstance(outline, list):
             self._views.append(

@@ -12,6 +12,7 @@ from aiohttp import web
 from ...stream.limits import MAX_SESSIONS, MAX_STARTS_PER_MINUTE
 from ..consent import Terms
 from ..events import Event
+from ..handover import Handover
 from ..inject import InjectError
 from ..live.engine import EngineError, LiveEngine, Opening
 from ..telemetry import Telemetry
@@ -80,7 +81,7 @@ class Desk:
         self.engine: Final = engine
         self.options: Final = options
         self.audience: Final = Audience()
-        self.telemetry: Final = Telemetry(self._gauges)
+        self.telemetry: Final = Telemetry(self._gauges, self._handovers)
         self.book: Final = Book(self.audience, self.telemetry.note)
         self.finder: Final = Finder(options.cameras)
         self._listener = listener
@@ -157,7 +158,11 @@ class Desk:
             "overload_level": float(self.engine.overload_level),
             "loop_lag_seconds": self._lag_s,
             "tasks": len(asyncio.all_tasks()),
+            **{f"worker_{name}": float(count) for name, count in self.engine.care().items()},
         }
+
+    def _handovers(self) -> list[Handover]:
+        return [*self.engine.handovers, *self.audience.handovers()]
 
     async def _look_after(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ...stream.limits import SOCKET_LAG_NS, VIEWER_QUEUE
+from ..handover import Handover, HandoverBook
 
 Importance = Literal["view", "result", "fact"]
 _ORDER: Final[tuple[Importance, ...]] = ("view", "result", "fact")
@@ -42,7 +43,7 @@ class Viewer:
 
     def __init__(self, sessions: frozenset[str] | None) -> None:
         self.sessions: Final = sessions
-        self.dropped = 0
+        self.offered = self.used = self.dropped = 0
         self._lines: deque[Line] = deque()
         self._filled = asyncio.Event()
         self._closed = False
@@ -55,6 +56,7 @@ class Viewer:
         """Queue a line; when there is no room the oldest of the least important goes."""
         if self._closed:
             return
+        self.offered += 1
         if len(self._lines) >= VIEWER_QUEUE:
             self._make_room()
         self._lines.append(line)
@@ -67,7 +69,14 @@ class Viewer:
                 return None
             self._filled.clear()
             await self._filled.wait()
+        self.used += 1
         return self._lines.popleft()
+
+    @property
+    def handover(self) -> Handover:
+        """Where its lines went."""
+        dropped = {"viewer_slow": self.dropped} if self.dropped else {}
+        return Handover("viewers", "all", self.offered, self.used, dropped, len(self._lines))
 
     def behind(self, now_ns: int) -> bool:
         """Whether it is too slow to be served."""
@@ -92,6 +101,7 @@ class Audience:
 
     def __init__(self) -> None:
         self._viewers: dict[Viewer, Callable[[], None] | None] = {}
+        self._gone = HandoverBook()
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -105,6 +115,10 @@ class Audience:
         """Whether anybody watches a session."""
         return any(viewer.follows(session_id) for viewer in self._viewers)
 
+    def handovers(self) -> list[Handover]:
+        """Where all lines went, those of viewers that have left included."""
+        return self._gone.rows(viewer.handover for viewer in self._viewers)
+
     def add(self, viewer: Viewer, give_up: Callable[[], None] | None = None) -> None:
         """Take in a viewer; `give_up` ends it when it is too slow."""
         self._viewers[viewer] = give_up
@@ -112,7 +126,10 @@ class Audience:
     def remove(self, viewer: Viewer) -> None:
         """Let a viewer go."""
         viewer.close()
-        self._viewers.pop(viewer, None)
+        if viewer in self._viewers:
+            del self._viewers[viewer]
+            # What it still takes out of its queue afterwards counts as lost.
+            self._gone.close([viewer.handover])
 
     def tell(self, lines: Iterable[Line]) -> None:
         """Give lines to all who follow their sessions."""
