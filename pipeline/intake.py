@@ -17,7 +17,7 @@ from .hub import Hub, Output, WindowJob, WindowRules
 from .journal import CloseReason, Journal
 from .plan import starts_of, window_config
 from .predictors import ModelIdentity
-from .window import WindowStatistics
+from .window_track import WindowStatistics
 
 Jobs = list[tuple[int, WindowJob]]
 
