@@ -107,6 +107,7 @@ class Hub:
         config: how windows are cut.
         rules: how long windows settle, and how much of a modality they need.
         disabled: modalities that take no part, with the reason.
+        start_ns: session time at which it begins; there are no windows that end before.
     """
 
     def __init__(
@@ -116,15 +117,16 @@ class Hub:
         config: WindowConfig,
         rules: WindowRules,
         disabled: Mapping[Modality, str],
+        start_ns: int = 0,
     ) -> None:
         self._participant = participant
         self._dims = dims
         self._rules = rules
-        self._windower = Windower(participant, config, dims)
-        self._monitor = HealthMonitor(participant, MODALITIES)
+        self._windower = Windower(participant, config, dims, start_ns)
+        self._monitor = HealthMonitor(participant, MODALITIES, start_ns=start_ns)
         self._disabled = disabled
-        self._now_ns = 0
-        self._next_tick_ns = TICK_NS
+        self._now_ns = start_ns
+        self._next_tick_ns = (start_ns // TICK_NS + 1) * TICK_NS
         self._end_ns = 0
         self._unusable_ns: dict[Modality, int] = {}
         self._failing: dict[Modality, bool] = {}
@@ -142,7 +144,7 @@ class Hub:
         changes: list[Output] = []
         for modality, reason in self._disabled.items():
             self._windower.set_active(modality, False)
-            changes += self._monitor.disable(modality, 0, reason)
+            changes += self._monitor.disable(modality, self._now_ns, reason)
         return changes
 
     def accept(self, packet: Packet) -> list[Output]:

@@ -52,6 +52,7 @@ class SessionSetup:
         settings: how windows are cut and read.
         disabled: modalities that take no part, with the reason.
         anchor_utc: time of day of session time 0, ISO 8601; None where it has none.
+        start_ns: session time at which it begins; more than 0 where its beginning is not there.
     """
 
     session_id: str
@@ -60,6 +61,7 @@ class SessionSetup:
     settings: Settings
     disabled: Mapping[Modality, str]
     anchor_utc: str | None = None
+    start_ns: int = 0
 
 
 class Intake:
@@ -78,7 +80,9 @@ class Intake:
         config = window_config(settings)
         rules = WindowRules(settings.windows.settle_ms * NS_PER_MS, settings.windows.min_coverage)
         model = ModelRef(id=identity.id, sha256=identity.sha256)
-        self._hub = Hub(setup.participant, identity.dims, config, rules, setup.disabled)
+        self._hub = Hub(
+            setup.participant, identity.dims, config, rules, setup.disabled, setup.start_ns
+        )
         self.journal = Journal(setup.session_id, setup.participant, model)
         self.ready: Event = self.journal.ready(
             setup.source, config, starts_of(setup.disabled), setup.anchor_utc

@@ -92,7 +92,7 @@ class RecordedSession:
         settings: Settings | None = None,
         speed: float | None = None,
     ) -> None:
-        self._path = path
+        self.path: Final = path
         self._reader = RecordingReader(path)
         self._records = iter(self._reader)
         self.facts: Final = facts_in(path, self._reader, self._records)
@@ -150,7 +150,12 @@ class RecordedSession:
     def _setup(self) -> SessionSetup:
         facts = self.facts
         return SessionSetup(
-            facts.session_id, facts.participant, facts.source, self._settings, facts.disabled
+            facts.session_id,
+            facts.participant,
+            facts.source,
+            self._settings,
+            facts.disabled,
+            start_ns=facts.start_ns,
         )
 
     def _inputs(self) -> Iterator[HubInput]:
@@ -163,7 +168,7 @@ class RecordedSession:
                 elif self.recorded is not None and is_event(record):
                     self.recorded.append(unpack_event(record))
             except RecordingError as exc:
-                raise RecordingError(f"{self._path}: {exc}") from exc
+                raise RecordingError(f"{self.path}: {exc}") from exc
 
     def _feed(self, intake: Intake, found: HubInput) -> Jobs:
         match found:
@@ -186,7 +191,7 @@ class RecordedSession:
         except (ValueError, KeyError, TypeError) as exc:
             # Whoever wrote the file decides what is in it; a packet that no stage makes is damage.
             raise RecordingError(
-                f"{self._path}: {packet.modality} packet {packet.seq} cannot be used: {exc}"
+                f"{self.path}: {packet.modality} packet {packet.seq} cannot be used: {exc}"
             ) from exc
 
     def _answers(self, intake: Intake, jobs: Jobs) -> Iterator[Event]:

@@ -10,13 +10,13 @@ from typing import Final
 
 from ..models.features import Modality
 from ..models.manifest import read_manifest
-from ..stream.errors import RecordingError
+from ..stream.errors import RecordingError, StreamError
 from ..stream.limits import MAX_ATTACHMENT_BYTES
 from ..stream.packet import NS_PER_MS, Packet
-from ..stream.recording import EnclosedFile, RecordingWriter
-from ..stream.recording_thread import RecordingThread
+from ..stream.recording import EnclosedFile, RecordingWriter, has_room
+from ..stream.recording_thread import RETRY_S, RecordingThread
 from .doctor import checkpoints
-from .events import Event, to_json_line
+from .events import Event, SessionReady, to_json_line
 from .intake import SessionSetup
 from .predictors import ModelIdentity
 from .session_format import (
@@ -33,6 +33,7 @@ from .session_format import (
 )
 
 STOPPED: Final = "recording_stopped"
+RESUMED: Final = "recording_resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +60,55 @@ class RecordOptions:
 class Recorder:
     """Writes one session file; the session goes on whatever happens to it.
 
+    When the disk is full, it goes on in another file once there is room: NAME.2.mcap and so on.
+
     Args:
         options: how.
+        retry_s: how often a full disk is asked whether it has room again.
+
+    Attributes:
+        paths: the files so far.
 
     Raises:
         RecordingError: the file exists, or cannot be made.
     """
 
-    def __init__(self, options: RecordOptions) -> None:
+    def __init__(self, options: RecordOptions, retry_s: float = RETRY_S) -> None:
         self.options: Final = options
-        self._begun = False
+        self.paths: Final = [options.path]
+        self._facts: SessionFacts | None = None
+        self._ready: Event | None = None
         self._now_ns = 0
-        self._writer = RecordingWriter(options.path)
-        self._thread = RecordingThread(self._writer, patient=options.patient)
+        self._told = 0
+        self._writers = [RecordingWriter(options.path)]
+        self._thread = RecordingThread(
+            self._writers[0], patient=options.patient, reopen=self._next_part, retry_s=retry_s
+        )
 
     @property
     def failure(self) -> str:
-        """Why recording has stopped; empty while it goes on."""
+        """Why nothing is recorded at present; empty while it is."""
         return self._thread.failure
 
     @property
     def size(self) -> int:
         """Bytes written so far."""
-        return self._writer.size
+        return sum(writer.size for writer in self._writers)
+
+    def news(self) -> list[tuple[str, str]]:
+        """What became of the recording since the last call: code and message of `error` events."""
+        found: list[tuple[str, str]] = []
+        while True:
+            times, resumed = divmod(self._told, 2)
+            if not resumed and len(self._thread.stops) > times:
+                found.append((STOPPED, self._thread.stops[times]))
+            elif resumed and len(self.paths) > times + 1:
+                found.append(
+                    (RESUMED, f"There is room again: recording goes on in {self.paths[times + 1]}")
+                )
+            else:
+                return found
+            self._told += 1
 
     def begin(self, facts: SessionFacts, media: Path | None) -> None:
         """Write what is known before any data.
@@ -90,7 +117,7 @@ class Recorder:
             facts: of the session.
             media: file to enclose, when `options.media` asks for it.
         """
-        self._begun = True
+        self._facts = facts
         texts = facts.to_facts()
         self._thread.put(lambda writer: writer.facts(texts))
         if media is not None and facts.media_enclosed:
@@ -123,20 +150,50 @@ class Recorder:
 
     def event(self, event: Event) -> None:
         """An event came out."""
+        if isinstance(event, SessionReady):
+            self._ready = event
         t_ns = self._now_ns
-        self._thread.put(
-            lambda writer: writer.write(event_topic(event), t_ns, to_json_line(event).encode())
-        )
+        self._thread.put(lambda writer: _write_event(writer, event, t_ns))
 
     def close(self) -> None:
         """Complete the file; one in which nothing was recorded goes away again."""
         self._thread.close()
-        if not self._begun:
+        if self._facts is None:
             self.options.path.unlink(missing_ok=True)
+
+    def _next_part(self) -> RecordingWriter | None:
+        """The file to go on with when the disk has room again; runs in the recording's thread."""
+        first, number = self.options.path, len(self.paths) + 1
+        path = first.with_name(f"{first.stem}.{number}{first.suffix}")
+        writer: RecordingWriter | None = None
+        try:
+            if self._facts is None or not has_room(first.parent):
+                return None
+            writer = RecordingWriter(path)
+            self._begin_part(writer, self._facts, number)
+        except (StreamError, OSError):
+            if writer is not None:
+                path.unlink(missing_ok=True)
+            return None
+        self._writers.append(writer)
+        self.paths.append(path)
+        return writer
+
+    def _begin_part(self, writer: RecordingWriter, facts: SessionFacts, number: int) -> None:
+        start_ns, before = self._now_ns, self.paths[-1].name
+        changed = {"part": number, "continues": before, "start_ns": start_ns}
+        writer.facts(facts.model_copy(update={**changed, "media_enclosed": False}).to_facts())
+        if self._ready is not None:
+            _write_event(writer, self._ready, start_ns)
+        writer.checkpoint()
 
     def _clock(self, found: ClockInput) -> None:
         t_ns = self._now_ns
         self._thread.put(lambda writer: writer.write(CLOCK, t_ns, found.model_dump_json().encode()))
+
+
+def _write_event(writer: RecordingWriter, event: Event, t_ns: int) -> None:
+    writer.write(event_topic(event), t_ns, to_json_line(event).encode())
 
 
 def facts_of(

@@ -22,7 +22,7 @@ from .journal import CloseReason
 from .merge import Merger
 from .plan import Plan, ReplayRequest, make_plan, on_bus
 from .predictors import ANSWER_NS, InlinePredictor, Predictor, WorkerPredictor
-from .recorder import STOPPED, Recorder, facts_of
+from .recorder import Recorder, facts_of
 
 PATIENCE_NS: Final = 250 * NS_PER_MS
 MAX_WAITING: Final = 64
@@ -171,10 +171,10 @@ class ReplaySession:
             wait_s = ANSWER_WAIT_S
 
     def _look_after_recording(self, intake: Intake) -> None:
-        """Say once that the recording has stopped; the session itself goes on."""
-        if self._recorder is not None and self._recorder.failure:
-            intake.note(STOPPED, self._recorder.failure)
-            self._recorder = None
+        """Say when the recording stops or goes on; the session itself goes on whatever happens."""
+        if self._recorder is not None:
+            for code, message in self._recorder.news():
+                intake.note(code, message)
 
     def _keep(self, event: Event) -> None:
         if self._recorder is not None:

@@ -117,6 +117,9 @@ class SessionFacts(BaseModel):
         media_bytes: its size.
         media_path: where it was.
         media_enclosed: it lies in the session file itself.
+        part: 1, or more when the file goes on where a full disk had interrupted the recording.
+        continues: name of the file before.
+        start_ns: session time at which the file begins.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -143,6 +146,9 @@ class SessionFacts(BaseModel):
     media_bytes: int = 0
     media_path: str = ""
     media_enclosed: bool = False
+    part: Annotated[int, Field(ge=1)] = 1
+    continues: str = ""
+    start_ns: Annotated[int, Field(ge=0, le=limits.MAX_TIME_NS)] = 0
 
     def to_facts(self) -> Facts:
         """As texts; all but plain texts are JSON."""

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
+from ..stream.errors import RecordingError
 from .compare import Difference, differences
 from .events import AnyEvent, DropReport, Event, SessionClosed
 from .recorded import RecordedSession
@@ -38,9 +39,14 @@ def verify(session: RecordedSession) -> Verdict:
     What closes a session that was interrupted depends on when that happened, so it is left out.
 
     Raises:
-        RecordingError: the file cannot be read.
+        RecordingError: the file cannot be read, or its session does not begin in it.
         ModelError: the weights cannot be loaded.
     """
+    if session.facts.part > 1:
+        raise RecordingError(
+            f"{session.path}: is part {session.facts.part} of a session. Its first events rest on "
+            f"what came before, so they cannot be made again exactly; verify the first part"
+        )
     recorded: deque[AnyEvent] = deque()
     session.recorded = recorded
     made: deque[Event] = deque()

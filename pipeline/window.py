@@ -85,19 +85,23 @@ class Windower:
         participant: whose frames.
         config: how windows are cut.
         dims: the modalities of each window and the length of their values.
+        start_ns: there are no windows that end before.
     """
 
     def __init__(
-        self, participant: str, config: WindowConfig, dims: Mapping[Modality, int]
+        self,
+        participant: str,
+        config: WindowConfig,
+        dims: Mapping[Modality, int],
+        start_ns: int = 0,
     ) -> None:
         self._participant = participant
         self._config = config
         self._tracks: Final = {modality: Track(dim) for modality, dim in dims.items()}
         self._awaited: Final = [t for modality, t in self._tracks.items() if modality != "text"]
         self._reach_ns: Final = max(config.grace_ns, config.text_grace_ns) + config.grid.window_ns
-        self._now_ns = 0
-        self._next = 0
-        self._oldest = 0
+        self._now_ns = start_ns
+        self._next = self._oldest = start_ns // config.hop_ns
         self._revisions: dict[int, int] = {}
         self._dirty: set[int] = set()
         self._finished = False

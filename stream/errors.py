@@ -33,5 +33,9 @@ class RecordingError(StreamError):
     """A session file cannot be written or read."""
 
 
+class DiskFull(RecordingError):
+    """There is no room for a session file; there may be again."""
+
+
 class DeviceError(StreamError):
     """A microphone or camera is missing, does not open, or has stopped."""

@@ -24,7 +24,7 @@ from typing import IO, Any, Final, NamedTuple, Self, cast
 from mcap.writer import CompressionType, Writer
 
 from .clock import Clock, MonotonicClock
-from .errors import RecordingError
+from .errors import DiskFull, RecordingError
 from .limits import (
     CHECKPOINT_BYTES,
     CHECKPOINT_NS,
@@ -38,6 +38,7 @@ CHECKPOINT_TOPIC: Final = "/checkpoint"
 _PREFIX: Final = Struct("<BQ")
 _MESSAGE_HEAD_BYTES: Final = 22
 _MAX_LOG_TIME: Final = (1 << 64) - 1
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Topic(NamedTuple):
@@ -290,9 +291,9 @@ class RecordingWriter:
 
     def _see_to_room(self, room: os.statvfs_result) -> None:
         free = room.f_bavail * room.f_frsize
-        if free < min(self._min_free_bytes, MIN_FREE_SHARE * room.f_blocks * room.f_frsize):
+        if free < _least_free(room, self._min_free_bytes):
             self.close()
-            raise RecordingError(f"{self.path}: only {free >> 20} MiB are left on the disk")
+            raise DiskFull(f"{self.path}: only {free >> 20} MiB are left on the disk")
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:
@@ -303,7 +304,8 @@ class RecordingWriter:
             yield
         except OSError as exc:
             self._end()
-            raise RecordingError(f"{self.path}: cannot record any more: {exc.strerror}") from exc
+            kind = DiskFull if exc.errno in _FULL else RecordingError
+            raise kind(f"{self.path}: cannot record any more: {exc.strerror}") from exc
 
     def _end(self) -> None:
         if not self._done:
@@ -320,6 +322,21 @@ class RecordingWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def has_room(folder: Path, min_free_bytes: int = MIN_FREE_BYTES) -> bool:
+    """Whether a disk that was full has room again: twice what recording stops at, not a bit more.
+
+    Raises:
+        OSError: the folder is gone.
+    """
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize >= 2 * _least_free(room, min_free_bytes)
+
+
+def _least_free(room: os.statvfs_result, most: int) -> float:
+    """Bytes that stay free on a disk: so many, or a share of a small one."""
+    return min(most, MIN_FREE_SHARE * room.f_blocks * room.f_frsize)
 
 
 def _sync_folder(folder: Path) -> None:

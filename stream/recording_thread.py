@@ -5,32 +5,53 @@ from collections.abc import Callable
 from typing import Final
 
 from .channel import Channel
-from .errors import ChannelClosed, StreamError
+from .errors import ChannelClosed, DiskFull, StreamError
 from .limits import CHECKPOINT_NS, RECORDING_BACKLOG
 from .packet import NS_PER_S
 from .recording import RecordingWriter
 
 Task = Callable[[RecordingWriter], None]
+Reopen = Callable[[], RecordingWriter | None]
 CLOSE_S: Final = 30.0
+RETRY_S: Final = 1.0
+"""How often a full disk is asked whether it has room again."""
 
 
 class RecordingThread:
     """Takes writing tasks in order and does them in a thread of its own.
 
     The first failure ends the recording: `failure` then says why, and later tasks are passed over.
+    A full disk only interrupts it when there is a way to go on: once there is room, tasks go to
+    another file.
 
     Args:
         writer: the file; belongs to the thread from now on.
         patient: wait when the disk is behind, as one may when time can wait; otherwise falling
             behind by `backlog` tasks ends the recording.
         backlog: most tasks that wait.
+        reopen: asked in this thread, while the disk is full, for the file to go on with; None while
+            there is none.
+        retry_s: how often.
+
+    Attributes:
+        failure: why nothing is recorded at present; empty while it is.
+        stops: every reason for which recording has stopped so far.
     """
 
     def __init__(
-        self, writer: RecordingWriter, *, patient: bool, backlog: int = RECORDING_BACKLOG
+        self,
+        writer: RecordingWriter,
+        *,
+        patient: bool,
+        backlog: int = RECORDING_BACKLOG,
+        reopen: Reopen | None = None,
+        retry_s: float = RETRY_S,
     ) -> None:
         self.failure = ""
+        self.stops: Final[list[str]] = []
         self._writer = writer
+        self._reopen = reopen
+        self._retry_s = retry_s
         self._timeout_s = None if patient else 0.0
         self._tasks: Channel[Task] = Channel(backlog, "block")
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
@@ -55,13 +76,25 @@ class RecordingThread:
 
     def _run(self) -> None:
         try:
-            while self._step():
+            while self._write():
                 pass
-            self._writer.close()
         except (StreamError, OSError) as exc:
             self._fail(str(exc))
         finally:
             self._tasks.close(discard=True)
+
+    def _write(self) -> bool:
+        """Write until the end, or until the disk is full; says whether to go on in another file."""
+        try:
+            while self._step():
+                pass
+            self._writer.close()
+        except DiskFull as exc:
+            if self._reopen is None:
+                raise
+            self._stop(str(exc))
+            return self._wait_for_room(self._reopen)
+        return False
 
     def _step(self) -> bool:
         try:
@@ -74,7 +107,27 @@ class RecordingThread:
         task(self._writer)
         return True
 
+    def _wait_for_room(self, reopen: Reopen) -> bool:
+        """Pass over what comes until there is another file; False when the session ends first."""
+        while True:
+            try:
+                self._tasks.take(self._retry_s)
+                continue
+            except TimeoutError:
+                writer = reopen()
+            except ChannelClosed:
+                return False
+            if writer is not None:
+                self._writer = writer
+                self.failure = ""
+                return True
+
+    def _stop(self, reason: str) -> None:
+        self.stops.append(reason)
+        self.failure = reason
+
     def _fail(self, reason: str) -> None:
         # The first reason is the cause; what follows is its consequence.
-        self.failure = self.failure or reason
+        if not self.failure:
+            self._stop(reason)
         self._tasks.close(discard=True)

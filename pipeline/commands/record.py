@@ -149,8 +149,12 @@ def _recording(options: RecordOptions) -> Iterator[Recorder]:
     finally:
         recorder.close()
         if not recorder.failure and options.path.exists():
+            files = ", ".join(str(path) for path in recorder.paths)
+            gaps = " (with gaps: the disk was full)" if len(recorder.paths) > 1 else ""
             console.print(
-                f"recording ended: {options.path}, {recorder.size / 1e6:.2f} MB", highlight=False
+                f"recording ended: {files}, {recorder.size / 1e6:.2f} MB{gaps}",
+                highlight=False,
+                soft_wrap=True,
             )
     if recorder.failure:
         raise RecordingError(f"recording stopped early: {recorder.failure}")

@@ -14,10 +14,11 @@ from ..events import Event, SessionClosed
 from ..intake import SessionSetup
 from ..journal import CloseReason
 from ..predictors import ModelIdentity
-from ..recorder import STOPPED, Recorder, facts_of_live
+from ..recorder import Recorder, facts_of_live
 from .devices import DEVICE_LOST, DeviceSource
 from .engine import LiveEngine, Opening
 from .handle import LiveHandle
+from .session import LiveSession
 
 READY_S: Final = 60.0
 CLOSE_S: Final = 5.0
@@ -61,7 +62,6 @@ class LiveRun:
         self._handle: LiveHandle | None = None
         self._source: DeviceSource | None = None
         self._windows = 0
-        self._told = False
 
     def __iter__(self) -> Iterator[Event]:
         """Load the models, open the devices, and give events until the end.
@@ -132,13 +132,17 @@ class LiveRun:
         self._windows += event.type == "measurement.result"
         if self._recorder is not None:
             self._recorder.event(event)
-            self._tell_failure(self._recorder.failure)
+            self._tell(self._recorder.news())
         return event
 
-    def _tell_failure(self, why: str) -> None:
-        if why and not self._told and self._handle is not None and not self._handle.closed:
-            self._told = True
-            self._engine.ask(self._handle.session_id, lambda session: session.note(STOPPED, why))
+    def _tell(self, news: list[tuple[str, str]]) -> None:
+        if self._handle is not None and not self._handle.closed:
+            for code, message in news:
+                self._engine.ask(self._handle.session_id, partial(_note, code, message))
+
+
+def _note(code: str, message: str, session: LiveSession) -> None:
+    session.note(code, message)
 
 
 def _recorded(recorder: Recorder, setup: SessionSetup, identity: ModelIdentity) -> Recorder:

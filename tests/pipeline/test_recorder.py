@@ -1,6 +1,8 @@
 import hashlib
 import json
 import os
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +10,29 @@ import jsonschema
 import pytest
 from mcap.reader import make_reader
 
-from tacit.pipeline.events import to_json_line
+from tacit.pipeline.events import Event, MeasurementResult, to_json_line
 from tacit.pipeline.intake import SessionSetup
-from tacit.pipeline.recorder import Recorder, RecordOptions, facts_of
+from tacit.pipeline.recorded import RecordedSession, read_facts
+from tacit.pipeline.recorder import RESUMED, STOPPED, Recorder, RecordOptions, facts_of
 from tacit.pipeline.session_format import SessionFacts, is_input, unpack_input
+from tacit.pipeline.sessions import load_session
+from tacit.pipeline.verify import verify
 from tacit.stream.errors import RecordingError
 from tacit.stream.limits import MAX_ATTACHMENT_BYTES
-from tacit.stream.packet import Packet
+from tacit.stream.packet import NS_PER_MS, Packet
 from tacit.stream.recording import EnclosedFile, Entry, RecordingWriter
 from tacit.stream.recording_reader import RecordingReader
-from tests.fakes.small_session import IDENTITY, SETUP, facts, packets, record_small, run
+from tests.fakes.small_disk import small_disk
+from tests.fakes.small_session import (
+    IDENTITY,
+    SETUP,
+    SmallPredictor,
+    facts,
+    packets,
+    play,
+    record_small,
+    run,
+)
 
 
 def entries(path: Path) -> list[Entry]:
@@ -77,6 +92,70 @@ def test_the_session_goes_on_when_the_disk_fails(
     recorder.close()
     assert recorder.failure == "the disk is full"
     assert [to_json_line(e) for e in events] == [to_json_line(e) for e in run(packets(4.0))]
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_full_disk_interrupts_the_recording_and_room_lets_it_go_on_in_a_new_file(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        first, second = disk.folder / "s.mcap", disk.folder / "s.2.mcap"
+        recorder = Recorder(RecordOptions(first), retry_s=0.01)
+
+        def feed() -> Iterator[Packet]:
+            for number, packet in enumerate(packets(16.0)):
+                if number == 200:
+                    disk.fill()
+                if number == 400:
+                    wait_until(lambda: recorder.failure)
+                    disk.clear()
+                    wait_until(lambda: len(recorder.paths) == 2)
+                yield packet
+
+        recorder.begin(facts(), None)
+        events, news = [], []
+        for event in play(feed(), recorder):
+            recorder.event(event)
+            events.append(event)
+            news += recorder.news()
+        recorder.close()
+        assert recorder.failure == ""
+        assert [code for code, _ in news] == [STOPPED, RESUMED]
+        assert str(second) in news[1][1]
+        # The session noticed nothing.
+        assert [to_json_line(e) for e in events] == [to_json_line(e) for e in run(packets(16.0))]
+        before = verify(RecordedSession(first, SmallPredictor()))
+        assert before.good
+        assert before.problem
+        assert_goes_on(second, events)
+
+
+def assert_goes_on(second: Path, events: list[Event]) -> None:
+    """The second file holds the rest of the events, and makes those anew that it can."""
+    found = read_facts(second)
+    assert (found.part, found.continues, found.participant) == (2, "s.mcap", "p1")
+    kept = load_session(second).events
+    assert kept[0].type == "session.ready"
+    rest = [to_json_line(e) for e in events][-len(kept) + 1 :]
+    assert [to_json_line(e) for e in kept[1:]] == rest
+    whole_ms = found.start_ns // NS_PER_MS + 3500
+    known = {e.window.end_ms: e for e in events if isinstance(e, MeasurementResult)}
+    made = [
+        e for e in RecordedSession(second, SmallPredictor()) if isinstance(e, MeasurementResult)
+    ]
+    assert made[0].window.end_ms * NS_PER_MS > found.start_ns
+    equal = [e for e in made if e.window.end_ms > whole_ms]
+    assert equal
+    for event in equal:
+        assert event.fused == known[event.window.end_ms].fused
+    with pytest.raises(RecordingError, match="part 2 of a session"):
+        verify(RecordedSession(second, SmallPredictor()))
 
 
 def test_a_recording_that_never_began_leaves_no_file(tmp_path: Path) -> None:

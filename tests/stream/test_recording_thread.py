@@ -1,9 +1,10 @@
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tacit.stream.errors import RecordingError
+from tacit.stream.errors import DiskFull, RecordingError
 from tacit.stream.recording import Entry, RecordingWriter, Topic
 from tacit.stream.recording_reader import RecordingReader
 from tacit.stream.recording_thread import RecordingThread, Task
@@ -67,3 +68,44 @@ def test_the_first_failure_ends_it_and_is_kept(writer: RecordingWriter) -> None:
     thread.put(writing(1))
     assert thread.failure == "the disk is full"
     assert times(writer.path) == [0]
+
+
+def test_a_full_disk_interrupts_and_another_file_goes_on(
+    writer: RecordingWriter, tmp_path: Path
+) -> None:
+    asked = threading.Semaphore(0)
+    room = threading.Event()
+
+    def fill(_: RecordingWriter) -> None:
+        raise DiskFull("the disk is full")
+
+    def reopen() -> RecordingWriter | None:
+        asked.release()
+        return RecordingWriter(tmp_path / "s.2.mcap") if room.is_set() else None
+
+    thread = RecordingThread(writer, patient=False, reopen=reopen, retry_s=0.01)
+    thread.put(writing(0))
+    thread.put(fill)
+    assert asked.acquire(timeout=30)
+    assert asked.acquire(timeout=30)
+    assert thread.failure == "the disk is full"
+    thread.put(writing(1))
+    room.set()
+    deadline = time.monotonic() + 30
+    while thread.failure and time.monotonic() < deadline:
+        time.sleep(0.005)
+    thread.put(writing(2))
+    thread.close()
+    assert (thread.failure, thread.stops) == ("", ["the disk is full"])
+    assert times(writer.path) == [0]
+    assert times(tmp_path / "s.2.mcap") == [2]
+
+
+def test_a_session_may_end_while_the_disk_is_full(writer: RecordingWriter) -> None:
+    def fill(_: RecordingWriter) -> None:
+        raise DiskFull("the disk is full")
+
+    thread = RecordingThread(writer, patient=False, reopen=lambda: None, retry_s=0.01)
+    thread.put(fill)
+    thread.close()
+    assert thread.failure == "the disk is full"
