@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt tools/setup.sh
 	@sh tools/setup.sh
 	@touch $@
 
-demo: setup ## run Tacit on the bundled sample
+demo: setup ## see Tacit on the bundled sample: in the browser, or on the terminal
 	@$(RUN)tacit demo
 
 # Whole calls happen in real time, so they run when nothing else does: a second pass, one process.

@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "demo": Deferred(
         "demo",
         "demo_command",
-        "Run the bundled sample, with its face frozen half way, to see what Tacit does.",
+        "See what Tacit does, on the bundled sample: a portrait that moves and a synthetic voice.",
     ),
     "live": Deferred(
         "live",

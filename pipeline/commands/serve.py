@@ -76,7 +76,11 @@ def serve_command(
         local=local,
         cameras=tuple(camera or ()),
     )
-    asyncio.run(serve(settings, address, options, typer.echo))
+    asyncio.run(serve(settings, address, options, _say))
+
+
+def _say(url: str) -> None:
+    typer.echo(f"Tacit: {url}   (Ctrl-C stops it)")
 
 
 def is_loopback(host: str) -> bool:

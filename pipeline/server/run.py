@@ -76,7 +76,7 @@ async def serve(
     settings: Settings,
     address: Address,
     options: DeskOptions,
-    say: Callable[[str], None],
+    opened: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -84,7 +84,7 @@ async def serve(
         settings: of all sessions.
         address: where, and who may ask.
         options: see `DeskOptions`.
-        say: told the address once it is open.
+        opened: told the address once it can be asked.
 
     Raises:
         ConfigError: the address is taken.
@@ -106,7 +106,7 @@ async def serve(
     await runner.setup()
     await web.SockSite(runner, door, ssl_context=address.tls).start()
     engine.start()
-    say(f"Tacit: {address.url(port)}   (Ctrl-C stops it)")
+    opened(address.url(port))
     try:
         await stop.wait()
     finally:

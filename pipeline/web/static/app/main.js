@@ -9,7 +9,8 @@ import "./start-form.js";
 import { healthInWords } from "./words.js";
 
 const SERVER = new URL("../../", import.meta.url).href;
-const TOKEN = new URLSearchParams(location.search).get("token");
+const ASKED = new URLSearchParams(location.search);
+const TOKEN = ASKED.get("token");
 const SAID_AGAIN_MS = 1500;
 const ASK_AGAIN_MS = 1000;
 const LONG_MS = 60_000;
@@ -198,6 +199,7 @@ async function open() {
   await loaded();
   document.documentElement.dataset.state = "idle";
   form.busy(false);
+  if (ASKED.has("demo")) form.startSample();
 }
 
 /* The server answers before its models are loaded, so that people can read the notice meanwhile. */

@@ -51,6 +51,13 @@ export class StartForm extends HTMLElement {
 
   focusStart() { this.#form.querySelector("button.main")?.focus(); }
 
+  /** Start on the sample, for which nobody has to agree. */
+  startSample() {
+    this.#form.querySelector("input[value=sample]").checked = true;
+    this.#adapt();
+    this.#form.requestSubmit();
+  }
+
   #sourceFields(sources) {
     return h("fieldset", {}, h("legend", {}, "What to read"), sources.map((each, index) => {
       const { title, hint } = SOURCES[each], file = each === "upload" ? h("input", { type: "file", name: "file", accept: "audio/*,video/*", "aria-label": "Recording", hidden: true }) : null;
