@@ -133,9 +133,10 @@ def test_it_fits_and_can_be_used_by_everybody(
 
 
 def test_each_button_breaks_its_sensor_and_mends_it(browser: Any, server: Serving) -> None:
-    with opened(browser, server, **WIDE) as visit:
+    # As `tacit demo` opens it: the sample begins by itself.
+    with Visit(browser, server.url + "?demo", **WIDE) as visit:
         page = visit.page
-        start(visit, "sample")
+        page.wait_for_selector("html[data-state=live]")
         for modality, state in (("face", "lost"), ("audio", "muted")):
             sensor(visit, modality, "ok")
             page.click(f"[data-sensor={modality}] button")
