@@ -6,7 +6,7 @@ thread that nobody waits for longer than a deadline; the process around it is th
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .channel import Channel, ChannelStatistics
 from .clock import Clock
+from .device_names import DeviceName, choose
 from .errors import ChannelClosed, DeviceError
 from .limits import CAMERA_OPEN_NS, CAMERA_STALL_NS, MEDIA_MAX_SIDE
 from .packet import NS_PER_MS, NS_PER_S, Packet
@@ -33,12 +34,20 @@ class CameraInfo:
     """A camera that the system lists.
 
     Attributes:
-        name: what it calls itself; two of the same make differ by " (2)".
+        name: what it calls itself; with its path where two have the same name.
         number: OpenCV's number for it.
+        path: where the system has it; empty where it does not say.
     """
 
     name: str
     number: int
+    path: str = ""
+
+    @property
+    def names(self) -> DeviceName:
+        """Its names without and with the path."""
+        short = self.name.removesuffix(f" ({self.path})")
+        return DeviceName(short, f"{short} ({self.path})" if self.path else short)
 
 
 class Capture(Protocol):
@@ -59,15 +68,11 @@ Opener = Callable[[int | str], Capture]
 
 def list_cameras() -> list[CameraInfo]:
     """The cameras of this machine; none of them is opened."""
-    found: dict[str, CameraInfo] = {}
-    named: dict[str, int] = {}
     # One device may be listed once for each way to reach it.
-    devices = {device.path or str(device.index): device for device in enumerate_cameras()}
-    for path, device in sorted(devices.items()):
-        named[device.name] = count = named.get(device.name, 0) + 1
-        name = device.name if count == 1 else f"{device.name} ({count})"
-        found[path] = CameraInfo(name, device.index)
-    return list(found.values())
+    found = {device.path or str(device.index): device for device in enumerate_cameras()}
+    listed = [CameraInfo(d.name, d.index, d.path or "") for _, d in sorted(found.items())]
+    names = [camera.names for camera in listed]
+    return [replace(camera, name=camera.names.shown(names)) for camera in listed]
 
 
 def find_camera(source: str | None, cameras: list[CameraInfo] | None = None) -> int | str:
@@ -81,23 +86,48 @@ def find_camera(source: str | None, cameras: list[CameraInfo] | None = None) -> 
     Raises:
         DeviceError: there is no such camera, or several.
     """
-    if source is not None and (source.isdigit() or "://" in source or "/" in source):
-        return int(source) if source.isdigit() else source
-    cameras = list_cameras() if cameras is None else cameras
+    found = _listed(source, list_cameras() if cameras is None else cameras)
+    return found if isinstance(found, str) else found.number
+
+
+def name_camera(source: str | None, cameras: list[CameraInfo] | None = None) -> str:
+    """By what the same camera, and no other, is found again after it was unplugged.
+
+    Args:
+        source: see `find_camera`.
+        cameras: to choose from; None for those of this machine.
+
+    Returns:
+        its name, or the URL or file itself.
+
+    Raises:
+        DeviceError: there is no such camera, or several.
+    """
+    found = _listed(source, list_cameras() if cameras is None else cameras)
+    return found if isinstance(found, str) else found.name
+
+
+def _listed(source: str | None, cameras: list[CameraInfo]) -> CameraInfo | str:
+    known = {name for camera in cameras for name in (camera.names.short, camera.names.full)}
+    if source is not None and source not in known and ("://" in source or "/" in source):
+        return source
     if not cameras:
+        if source is not None and source.isdigit():
+            # Some systems open what they do not list.
+            return CameraInfo(source, int(source))
         raise DeviceError(
             "no camera found: connect one, and allow this program to use it, or name a URL"
         )
     if source in (None, "", "default"):
-        return cameras[0].number
+        return cameras[0]
     assert source is not None
-    exact = [camera for camera in cameras if camera.name == source]
-    near = exact or [c for c in cameras if source.casefold() in c.name.casefold()]
-    if len(near) == 1:
-        return near[0].number
-    known = "; ".join(repr(camera.name) for camera in near or cameras)
-    what = "could be any of" if near else "is not among"
-    raise DeviceError(f"camera {source!r} {what} {known}; see `tacit devices`")
+    if source.isdigit() and source not in known:
+        numbered = [camera for camera in cameras if camera.number == int(source)]
+        if numbered:
+            return numbered[0]
+        numbers = ", ".join(str(camera.number) for camera in cameras)
+        raise DeviceError(f"no camera has the number {source}, only {numbers}; see `tacit devices`")
+    return cameras[choose("camera", source, [camera.names for camera in cameras])]
 
 
 def _open(source: int | str) -> Capture:

@@ -61,6 +61,7 @@ RECORDING_BACKLOG: Final = 4096
 # Five seconds of sound: longer than any pause of the process that reads it.
 CAPTURE_BACKLOG: Final = 250
 CAPTURE_STALL_NS: Final = NS_PER_S
+MICROPHONE_OPEN_NS: Final = 5 * NS_PER_S
 MICROPHONE_CHANNELS: Final = 2
 # A picture is a device's whole second late before the camera counts as gone.
 CAMERA_STALL_NS: Final = 2 * NS_PER_S

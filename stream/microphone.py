@@ -4,6 +4,7 @@ PortAudio looks for devices once per process. Whoever waits for a microphone to 
 fresh process, and asks for it by name: another device is never taken in its place.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +17,21 @@ from numpy.typing import NDArray
 
 from .channel import Channel, ChannelStatistics
 from .clock import Clock, ClockMap
+from .device_names import DeviceName, choose
 from .errors import ChannelClosed, DeviceError
-from .limits import CAPTURE_BACKLOG, CAPTURE_STALL_NS, MICROPHONE_CHANNELS
+from .limits import (
+    CAPTURE_BACKLOG,
+    CAPTURE_STALL_NS,
+    MICROPHONE_CHANNELS,
+    MICROPHONE_OPEN_NS,
+)
 from .packet import NS_PER_MS, NS_PER_S, Packet
 from .soundblocks import SoundPlacer
 
 RATE_HZ: Final = 16_000
 BLOCK_NS: Final = 20 * NS_PER_MS
+_ANY_SOURCE: Final = frozenset({"default", "sysdefault", "pulse", "pipewire"})
+_ADDRESS: Final = re.compile(r"\s*\(hw:\d+,\d+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +39,20 @@ class MicrophoneInfo:
     """A device that can record.
 
     Attributes:
-        name: stable name to ask for it by, "device, host API".
+        name: stable name to ask for it by, "device, host API"; with ALSA's address where two
+            devices have the same name.
         channels: most that it records.
         rate_hz: its own sampling rate.
         default: whether the system records from it unless told otherwise.
+        any_source: whether it stands for whatever source the sound server has chosen; which one
+            that is may change at any time, without a word to whoever records.
     """
 
     name: str
     channels: int
     rate_hz: int
     default: bool
+    any_source: bool = False
 
 
 def portaudio() -> ModuleType:
@@ -53,6 +66,8 @@ def portaudio() -> ModuleType:
     except OSError as exc:
         hint = " (Debian: apt install libportaudio2)" if sys.platform == "linux" else ""
         raise DeviceError(f"sound devices cannot be used: {exc}; install PortAudio{hint}") from exc
+    except Exception as exc:  # the library sets itself up when it is imported
+        raise DeviceError(f"the sound system cannot be used: {exc}; is its server well?") from exc
     found: ModuleType = sounddevice
     return found
 
@@ -66,27 +81,47 @@ def list_microphones(library: Any = None) -> list[MicrophoneInfo]:
     Raises:
         DeviceError: PortAudio is missing.
     """
-    return [info for _, info in _found(library or portaudio())]
+    return [device.info for device in _found(library or portaudio())]
 
 
-def _found(library: Any) -> list[tuple[int, MicrophoneInfo]]:
+@dataclass(frozen=True, slots=True)
+class _Device:
+    """A device with PortAudio's number for it."""
+
+    number: int
+    name: DeviceName
+    info: MicrophoneInfo
+
+
+def _found(library: Any) -> list[_Device]:
     hosts = library.query_hostapis()
     # A first guess of -1 means that there is no default.
     chosen = library.default.device[0]
     default = hosts[0]["default_input_device"] if chosen is None or chosen < 0 else chosen
+    inputs = {
+        number: device
+        for number, device in enumerate(library.query_devices())
+        if device["max_input_channels"] > 0
+    }
+    names = [_name(device["name"], hosts[device["hostapi"]]["name"]) for device in inputs.values()]
     return [
-        (
-            index,
+        _Device(
+            number,
+            name,
             MicrophoneInfo(
-                f"{device['name']}, {hosts[device['hostapi']]['name']}",
+                name.shown(names),
                 int(device["max_input_channels"]),
                 round(device["default_samplerate"]),
-                index == default,
+                number == default,
+                device["name"] in _ANY_SOURCE,
             ),
         )
-        for index, device in enumerate(library.query_devices())
-        if device["max_input_channels"] > 0
+        for (number, device), name in zip(inputs.items(), names, strict=True)
     ]
+
+
+def _name(device: str, host: str) -> DeviceName:
+    return DeviceName(f"{_ADDRESS.sub('', device)}, {host}", f"{device}, {host}")
 
 
 def find_microphone(name: str | None, library: Any = None) -> tuple[int, MicrophoneInfo]:
@@ -107,21 +142,16 @@ def find_microphone(name: str | None, library: Any = None) -> tuple[int, Microph
     if not devices:
         raise DeviceError("no microphone found: connect one, and allow this program to use it")
     if name in (None, "", "default"):
-        default = [found for found in devices if found[1].default]
-        return (default or devices)[0]
-    assert name is not None
-    exact = [found for found in devices if found[1].name == name]
-    near = exact or [found for found in devices if name.casefold() in found[1].name.casefold()]
-    if len(near) == 1:
-        return near[0]
-    known = "; ".join(repr(info.name) for _, info in near or devices)
-    what = "could be any of" if near else "is not among"
-    raise DeviceError(f"microphone {name!r} {what} {known}; see `tacit devices`")
+        found = next((device for device in devices if device.info.default), devices[0])
+    else:
+        assert name is not None
+        found = devices[choose("microphone", name, [device.name for device in devices])]
+    return found.number, found.info
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    samples: NDArray[np.float32]
+    sound: NDArray[np.float32]
     index: int
     t_ns: int
     broken: bool
@@ -176,23 +206,17 @@ class Microphone:
             Kind "media"; data (N,) float32 mono at 16 kHz.
 
         Raises:
-            DeviceError: nothing came for a second: it was unplugged, or the system took it away.
+            DeviceError: it gave nothing within 5 s, or then nothing for a second: it was unplugged,
+                or the system took it away.
         """
         placer, clock_map, runs, seq, end = SoundPlacer(RATE_HZ, BLOCK_NS), ClockMap(), 0, 0, 0
-        while True:
-            try:
-                chunk = self._chunks.take(CAPTURE_STALL_NS / NS_PER_S)
-            except ChannelClosed:
-                return
-            except TimeoutError:
-                raise DeviceError(
-                    f"microphone {self.info.name!r} has stopped; is it still connected?"
-                ) from None
+        for chunk in self._taken():
             # Samples that are missing took time that the count of samples knows nothing of.
             runs += chunk.broken or chunk.index != end
-            end = chunk.index + len(chunk.samples)
+            end = chunk.index + len(chunk.sound)
             clock_map.observe(self._time_ns(end), chunk.t_ns, runs)
-            frame = av.AudioFrame.from_ndarray(chunk.samples[np.newaxis], "flt", "mono")
+            samples = chunk.sound.mean(axis=1, dtype=np.float32)
+            frame = av.AudioFrame.from_ndarray(samples[np.newaxis], "flt", "mono")
             frame.sample_rate = self._rate_hz
             t_ns = clock_map.to_session(self._time_ns(chunk.index))
             for block in placer.push(frame, t_ns):
@@ -210,6 +234,20 @@ class Microphone:
                     {"rate_hz": RATE_HZ, "overflows": self.overflows},
                 )
                 seq += 1
+
+    def _taken(self) -> Iterator[_Chunk]:
+        # A device that sleeps, or one without a wire, takes seconds to wake up.
+        patience_ns, what = MICROPHONE_OPEN_NS, "gives no sound"
+        while True:
+            try:
+                yield self._chunks.take(patience_ns / NS_PER_S)
+            except ChannelClosed:
+                return
+            except TimeoutError:
+                raise DeviceError(
+                    f"microphone {self.info.name!r} {what}; is it still connected?"
+                ) from None
+            patience_ns, what = CAPTURE_STALL_NS, "has stopped"
 
     def close(self) -> None:
         """Stop recording; also ends `packets`. May be called twice."""
@@ -249,16 +287,13 @@ class Microphone:
                 failure = exc
                 continue
             return stream, rate_hz
-        raise DeviceError(
-            f"microphone {self.info.name!r} does not open: {failure}; is another program using it?"
-        ) from failure
+        raise DeviceError(_why_closed(self.info.name, str(failure))) from failure
 
     def _callback(self, indata: NDArray[np.float32], count: int, _times: Any, status: Any) -> None:
-        """Runs in the sound system's thread: no allocation beyond the copy, never an exception."""
+        """Runs in the sound system's thread: stamps, copies and counts, never raises."""
         broken = bool(status.input_overflow)
         self.overflows += broken
-        samples = indata.mean(axis=1) if indata.shape[1] > 1 else indata[:, 0].copy()
-        chunk = _Chunk(samples, self._count, self._clock.now_ns(), broken)
+        chunk = _Chunk(indata.copy(), self._count, self._clock.now_ns(), broken)
         self._count += count
         try:
             self._chunks.offer(chunk)
@@ -267,3 +302,9 @@ class Microphone:
 
     def _time_ns(self, index: int) -> int:
         return index * NS_PER_S // self._rate_hz
+
+
+def _why_closed(name: str, reason: str) -> str:
+    if "unavailable" in reason.lower() or "busy" in reason.lower():
+        return f"microphone {name!r} is in use by another program; close that, or choose another"
+    return f"microphone {name!r} does not open: {reason}; is it still connected?"

@@ -43,7 +43,8 @@ def _table(found: dict[str, Any]) -> Table:
     table = Table("kind", "name", "", title="Devices")
     for device in found["microphones"]:
         default = ", default" if device["default"] else ""
-        about = f"{device['channels']} channels, {device['rate_hz']} Hz{default}"
+        source = ", whichever the system has chosen" if device["any_source"] else ""
+        about = f"{device['channels']} channels, {device['rate_hz']} Hz{default}{source}"
         table.add_row("microphone", device["name"], about)
     for device in found["cameras"]:
         table.add_row("camera", device["name"], f"number {device['number']}")

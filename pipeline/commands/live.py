@@ -1,12 +1,14 @@
 """`tacit live`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import typer
 
 from ...models.features import Modality
-from ...stream.camera import find_camera
+from ...stream.camera import name_camera
+from ...stream.errors import DeviceError
 from ...stream.microphone import find_microphone
 from ..config import load_settings
 from ..inject import parse_injections
@@ -58,6 +60,8 @@ def devices_of(microphone: str, camera: str) -> dict[Modality, str]:
     """The devices that options name, by modality; those that are off are left out.
 
     A name that is wrong from the start is a mistake; a device that goes away later is waited for.
+    "default" is settled here: what is the default by then must not take the place of a device that
+    was unplugged.
 
     Raises:
         DeviceError: there is no such device.
@@ -65,13 +69,22 @@ def devices_of(microphone: str, camera: str) -> dict[Modality, str]:
     """
     devices: dict[Modality, str] = {}
     if microphone != OFF:
-        devices["audio"] = find_microphone(microphone)[1].name
+        with _way_out("--microphone"):
+            devices["audio"] = find_microphone(microphone)[1].name
     if camera != OFF:
-        find_camera(camera)
-        devices["face"] = camera
+        with _way_out("--camera"):
+            devices["face"] = name_camera(camera)
     if not devices:
         raise typer.BadParameter("microphone and camera are both off: nothing would be read")
     return devices
+
+
+@contextmanager
+def _way_out(option: str) -> Iterator[None]:
+    try:
+        yield
+    except DeviceError as exc:
+        raise DeviceError(f"{exc} ({option} {OFF} goes without)") from exc
 
 
 def opening_on(devices: Mapping[Modality, str], inject: str, participant: str = "p1") -> Opening:

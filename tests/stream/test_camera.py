@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tacit.stream import camera as module
-from tacit.stream.camera import Camera, CameraInfo, Picture, find_camera, list_cameras
+from tacit.stream.camera import Camera, CameraInfo, Picture, find_camera, list_cameras, name_camera
 from tacit.stream.clock import ManualClock
 from tacit.stream.errors import DeviceError
 from tacit.stream.packet import NS_PER_MS, NS_PER_S, Packet
@@ -46,7 +46,7 @@ def clock() -> ManualClock:
 
 
 def test_a_camera_is_found_by_number_name_part_or_url() -> None:
-    assert find_camera("1", TWO) == 1
+    assert find_camera("2", TWO) == 2
     assert find_camera("facetime", TWO) == 2
     assert find_camera(None, TWO) == 0
     assert find_camera("http://127.0.0.1/cam.mjpg", TWO) == "http://127.0.0.1/cam.mjpg"
@@ -66,9 +66,29 @@ def test_twins_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, index: int, path: str) -> None:
             self.index, self.name, self.path = index, "Cam", path
 
-    listed = [Device(0, "/a"), Device(2, "/b"), Device(200, "/a")]
+    listed = [Device(0, "/dev/a"), Device(2, "/dev/b"), Device(200, "/dev/a")]
     monkeypatch.setattr(module, "enumerate_cameras", lambda: listed)
-    assert [info.name for info in list_cameras()] == ["Cam", "Cam (2)"]
+    assert [info.name for info in list_cameras()] == ["Cam (/dev/a)", "Cam (/dev/b)"]
+    assert find_camera("Cam (/dev/b)") == 2
+    with pytest.raises(DeviceError, match=r"could be any of 'Cam \(/dev/a\)'; 'Cam \(/dev/b\)'"):
+        find_camera("Cam")
+
+
+def test_one_of_twins_is_never_taken_for_the_other() -> None:
+    left = [CameraInfo("Cam", 2, "/dev/b")]
+    assert find_camera("Cam (/dev/b)", left) == 2
+    # With its twin gone the other asks for nothing in its place; such a path is opened as a file.
+    assert find_camera("Cam (/dev/a)", left) == "Cam (/dev/a)"
+
+
+def test_a_camera_is_kept_by_its_name_whatever_it_was_asked_by() -> None:
+    assert name_camera("default", TWO) == "Webcam C920"
+    assert name_camera("2", TWO) == "FaceTime HD"
+    assert name_camera("c920", TWO) == "Webcam C920"
+    assert name_camera("rtsp://camera/1", []) == "rtsp://camera/1"
+    assert find_camera("3", []) == 3
+    with pytest.raises(DeviceError, match="no camera has the number 7, only 0, 2"):
+        name_camera("7", TWO)
 
 
 def _next(reel: Reel, packets: Iterator[Packet]) -> Packet:

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -173,10 +174,10 @@ def test_one_that_does_not_open_is_named() -> None:
 
 
 def test_silence_of_the_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CAPTURE_STALL_NS", NS_PER_MS)
+    monkeypatch.setattr(module, "MICROPHONE_OPEN_NS", NS_PER_MS)
     with (
         Microphone("USB", ManualClock(), library=Library()) as microphone,
-        pytest.raises(DeviceError, match="'USB Mic, ALSA' has stopped; is it still connected"),
+        pytest.raises(DeviceError, match="'USB Mic, ALSA' gives no sound; is it still connected"),
     ):
         next(microphone.packets())
 
@@ -188,3 +189,69 @@ def test_sound_after_the_close_is_passed_by() -> None:
     assert list(recording.microphone.packets()) == []
     assert recording.library.streams[0].closed
     assert recording.microphone.statistics.dropped["closed"] == 1
+
+
+def test_a_device_may_sleep_at_first_but_not_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CAPTURE_STALL_NS", NS_PER_MS)
+    recording = Recording()
+    packets = recording.microphone.packets()
+    # By its own deadline the first sound would be late.
+    threading.Timer(0.05, recording.say, (3,)).start()
+    assert next(packets).seq == 0
+    with pytest.raises(DeviceError, match="'Webcam Mic, ALSA' has stopped"):
+        list(packets)
+    recording.microphone.close()
+
+
+def twins(names: list[str]) -> Library:
+    library = Library()
+    devices = [{**library.query_devices()[1], "name": name} for name in names]
+    library.query_devices = lambda: devices  # type: ignore[method-assign]
+    return library
+
+
+def test_an_address_that_may_change_is_no_part_of_the_name() -> None:
+    one = twins(["USB Mic: Audio (hw:1,0)"])
+    assert [info.name for info in list_microphones(one)] == ["USB Mic: Audio, ALSA"]
+    assert find_microphone("USB Mic: Audio, ALSA", twins(["USB Mic: Audio (hw:3,0)"]))[0] == 0
+
+
+def test_twins_are_told_apart_by_their_addresses() -> None:
+    two = twins(["Mic (hw:1,0)", "Mic (hw:2,0)"])
+    assert [info.name for info in list_microphones(two)] == [
+        "Mic (hw:1,0), ALSA",
+        "Mic (hw:2,0), ALSA",
+    ]
+    assert find_microphone("Mic (hw:2,0), ALSA", two)[0] == 1
+    with pytest.raises(DeviceError, match=r"could be any of 'Mic \(hw:1,0\), ALSA'"):
+        find_microphone("Mic, ALSA", two)
+    # The other is not taken when one is gone.
+    with pytest.raises(DeviceError, match="is not among 'Mic, ALSA'"):
+        find_microphone("Mic (hw:1,0), ALSA", twins(["Mic (hw:2,0)"]))
+
+
+def test_twins_without_addresses_need_the_user() -> None:
+    with pytest.raises(DeviceError, match="2 devices have this name; unplug all but one"):
+        find_microphone("Mic", twins(["Mic", "Mic"]))
+
+
+def test_what_the_sound_server_chooses_is_marked() -> None:
+    found = list_microphones(twins(["pulse", "USB Mic"]))
+    assert [info.any_source for info in found] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("Device unavailable [PaErrorCode -9985]", "is in use by another program; close that"),
+        ("Device or resource busy", "is in use by another program"),
+        ("Input/output error", "does not open: Input/output error; is it still connected"),
+    ],
+)
+def test_a_device_that_does_not_open_is_one_sentence(reason: str, told: str) -> None:
+    class Refusing(Library):
+        def InputStream(self, **_settings: Any) -> Stream:
+            raise PortAudioError(reason)
+
+    with pytest.raises(DeviceError, match=told):
+        Microphone("USB Mic, ALSA", ManualClock(), library=Refusing())

@@ -35,13 +35,12 @@ def vocabulary(words: list[str]) -> list[str]:
     return [*text, *_SPECIALS, *(f"<|{i * TIMESTAMP_S:.2f}|>" for i in range(TIMESTAMPS))]
 
 
-def save(net: TinyWhisper, tokens: list[str], heads: list[tuple[int, int]], folder: Path) -> None:
+def save(net: TinyWhisper, tokens: list[str], folder: Path) -> None:
     """Write model.bin, config.json, vocabulary.json and tokenizer.json.
 
     Args:
         net: trained.
         tokens: from `vocabulary`.
-        heads: (layer, head) of the decoder that follow the sound; they give the words their times.
         folder: to write into; made if need be.
     """
     shape = net.shape
@@ -52,7 +51,7 @@ def save(net: TinyWhisper, tokens: list[str], heads: list[tuple[int, int]], fold
     spec.config.lang_ids = []
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [tokens.index("<|endoftext|>")]
-    spec.config.alignment_heads = [list(head) for head in heads]
+    spec.config.alignment_heads = [list(shape.timing_head)]
     spec.validate()
     spec.optimize(quantization="int8")
     folder.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,11 @@ class Shape:
     heads: int = 4
     layers: int = 2
 
+    @property
+    def timing_head(self) -> tuple[int, int]:
+        """(layer, head) of the decoder that is taught to look at the word that comes next."""
+        return self.layers - 1, 0
+
 
 def sinusoids(length: int, width: int) -> Tensor:
     """(length, width) fixed positions: sines, then cosines, of falling frequency."""
@@ -54,16 +59,23 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None, *, causal: bool = False) -> Tensor:
-        """(B, S, W) with itself, or with the (B, M, W) memory."""
+    def forward(self, x: Tensor, *, causal: bool) -> Tensor:
+        """(B, S, W), mixed with itself."""
+        mixed = functional.scaled_dot_product_attention(*self._parts(x, None), is_causal=causal)
+        return x + torch.as_tensor(self.out(mixed.transpose(1, 2).flatten(2)))
+
+    def cross(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S, W) with a (B, M, W) memory; also the logarithms (B, H, S, M) of the weights."""
+        q, k, v = self._parts(x, memory)
+        logs = (q @ k.transpose(2, 3) / math.sqrt(q.shape[3])).log_softmax(3)
+        mixed = logs.exp() @ v
+        return x + torch.as_tensor(self.out(mixed.transpose(1, 2).flatten(2))), logs
+
+    def _parts(self, x: Tensor, memory: Tensor | None) -> list[Tensor]:
         normal = self.norm(x)
         source = normal if memory is None else memory
-        q, k, v = (
-            part.view(part.shape[0], part.shape[1], self.heads, -1).transpose(1, 2)
-            for part in (self.query(normal), self.key(source), self.value(source))
-        )
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
-        return x + torch.as_tensor(self.out(mixed.transpose(1, 2).flatten(2)))
+        parts = self.query(normal), self.key(source), self.value(source)
+        return [p.view(p.shape[0], p.shape[1], self.heads, -1).transpose(1, 2) for p in parts]
 
 
 class FeedForward(nn.Module):
@@ -89,12 +101,15 @@ class Layer(nn.Module):
         self.cross = Attention(shape.width, shape.heads) if crossed else None
         self.feed = FeedForward(shape.width)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
-        """(B, S, W); causal where there is a memory."""
-        x = self.own(x, causal=self.cross is not None)
-        if self.cross is not None:
-            x = self.cross(x, memory)
-        return torch.as_tensor(self.feed(x))
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, S, W) of an encoder."""
+        return torch.as_tensor(self.feed(self.own(x, causal=False)))
+
+    def decode(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S, W) of a decoder; also where it looks, see `Attention.cross`."""
+        assert self.cross is not None
+        x, logs = self.cross.cross(self.own(x, causal=True), memory)
+        return torch.as_tensor(self.feed(x)), logs
 
 
 class TinyWhisper(nn.Module):
@@ -127,10 +142,21 @@ class TinyWhisper(nn.Module):
             x = layer(x)
         return torch.as_tensor(self.encoded(x))
 
-    def forward(self, mels: Tensor, tokens: Tensor) -> Tensor:
-        """Scores (B, S, V) of the token after each of the (B, S) tokens."""
+    def forward(self, mels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Read on.
+
+        Args:
+            mels: (B, 80, F), see `listen`.
+            tokens: (B, S) int64.
+
+        Returns:
+            scores (B, S, V) of the token after each, and the logarithms (B, S, F / 2) of the
+            attention of the head that words get their times from, see `timing_head`.
+        """
         memory = self.listen(mels)
         x = self.tokens[tokens] + self.places[: tokens.shape[1]]
         for layer in self.decoder:
-            x = layer(x, memory)
-        return torch.as_tensor(self.decoded(x) @ self.tokens.T)
+            assert isinstance(layer, Layer)
+            x, logs = layer.decode(x, memory)
+        head = self.shape.timing_head[1]
+        return torch.as_tensor(self.decoded(x) @ self.tokens.T), logs[:, head]

@@ -1,23 +1,19 @@
 """Synthetic speech of a closed set of sentences, with the time of every word."""
 
-import itertools
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import wavfile
 from scipy.signal import resample_poly
 
+from .espeak import Voice, synthesize
+
 Float32 = NDArray[np.float32]
+Span = tuple[float, float]
 
 RATE_HZ: Final = 16_000
-ESPEAK_HZ: Final = 22_050
 
 SENTENCES: Final = (
     "I am so happy to see you today",
@@ -33,26 +29,24 @@ SENTENCES: Final = (
     "we won the game again",
     "I miss my old friend",
 )
-VOICES: Final = ("en-us+f3", "en-us+m3", "en-us", "en-gb", "en-us+f2", "en-us+m7", "en-gb+f4")
-UNHEARD: Final = "en-us+f1"
-"""Voice that training never hears."""
-SPEEDS: Final = (125, 145, 165)
 WORDS: Final = sorted({word for sentence in SENTENCES for word in sentence.split()})
 
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """How something is said.
-
-    Attributes:
-        name: of espeak-ng.
-        words_per_minute: its speed.
-        pitch: 0 to 99.
-    """
-
-    name: str
-    words_per_minute: int = 145
-    pitch: int = 50
+ACCENTS: Final = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us-nyc", "en", "en-gb-scotland")
+SPEAKERS: Final = (
+    *("m1", "m2", "m3", "m4", "m6", "m7", "m8", "f2", "f3", "f4", "f5", "Alex", "Alicia"),
+    *("Andy", "Annie", "Denis", "Gene", "Jacky", "Lee", "Marco", "Mario", "Mike", "adam", "anika"),
+    *("aunty", "belinda", "benjamin", "boris", "david", "ed", "edward", "grandma", "john"),
+    *("linda", "max", "michel", "pablo", "paul", "rob", "robert", "shelby", "steph", "travis"),
+)
+UNHEARD: Final = (
+    "en-us+f1",
+    "en-us+m5",
+    "en+Andrea",
+    "en-us+Michael",
+    "en+victor",
+    "en-us+zac",
+)
+"""Voices of speakers that training never hears."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,89 +56,96 @@ class Utterance:
     Attributes:
         samples: (N,) float32 mono at 16 kHz.
         words: what is said.
-        ends_s: (W,) where each word ends.
+        spans_s: (start, end) of each word, in seconds.
     """
 
     samples: Float32
     words: tuple[str, ...]
-    ends_s: tuple[float, ...]
+    spans_s: tuple[Span, ...]
+
+    @property
+    def length_s(self) -> float:
+        """How long it is."""
+        return len(self.samples) / RATE_HZ
 
     def until(self, end_s: float) -> "Utterance":
         """The beginning, with the words that are over by then."""
-        whole = [end for end in self.ends_s if end <= end_s]
+        whole = sum(end <= end_s for _, end in self.spans_s)
         cut = self.samples[: round(end_s * RATE_HZ)]
-        return Utterance(cut, self.words[: len(whole)], tuple(whole))
+        return Utterance(cut, self.words[:whole], self.spans_s[:whole])
+
+    def then(self, other: "Utterance", pause_s: float = 0.0) -> "Utterance":
+        """This and, after a pause, another."""
+        pause = np.zeros(round(pause_s * RATE_HZ), dtype=np.float32)
+        begin_s = (len(self.samples) + len(pause)) / RATE_HZ
+        spans = tuple((start + begin_s, end + begin_s) for start, end in other.spans_s)
+        return Utterance(
+            np.concatenate([self.samples, pause, other.samples]),
+            self.words + other.words,
+            self.spans_s + spans,
+        )
 
 
-@cache
-def say(text: str, voice: Voice) -> Float32:
-    """Have espeak-ng say something; silence before and after is cut off.
+def say(sentence: str, voice: Voice) -> Utterance:
+    """A sentence in one breath.
+
+    A word ends where the next begins, as recognisers have it, too. Words that espeak-ng says as one
+    share their time by their letters.
 
     Returns:
-        (N,) float32 mono at 16 kHz, peak 0.5.
+        the sound with peak 0.5, without the silence before and after it.
 
     Raises:
-        RuntimeError: espeak-ng is not installed.
+        RuntimeError: espeak-ng is not installed, or said nothing.
+        ValueError: it has no such voice.
     """
-    program = shutil.which("espeak-ng")
-    if program is None:
-        raise RuntimeError("needs espeak-ng (Debian: apt-get install espeak-ng)")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "voice.wav"
-        speed, pitch = str(voice.words_per_minute), str(voice.pitch)
-        subprocess.run(
-            [program, "-v", voice.name, "-s", speed, "-p", pitch, "-w", str(path), text],
-            check=True,
-            timeout=30,
-        )
-        _, samples = wavfile.read(path)
-    sound = resample_poly(samples.astype(np.float32), 320, ESPEAK_HZ * 320 // RATE_HZ)
-    loud = np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())
-    sound = sound[loud[0] : loud[-1] + 1]
-    return np.asarray(sound * (0.5 / np.abs(sound).max()), dtype=np.float32)
-
-
-def fluent(sentence: str, voice: Voice) -> Utterance:
-    """A sentence in one breath; its words' ends are guessed from how long each takes alone."""
-    sound = say(sentence, voice)
+    spoken = synthesize(sentence, voice)
+    raw = spoken.samples.astype(np.float32)
+    loud = np.flatnonzero(np.abs(raw) > 0.02 * np.abs(raw).max())
+    first, last = int(loud[0]), int(loud[-1]) + 1
     words = tuple(sentence.split())
-    lengths = np.array([len(say(word, voice)) for word in words], dtype=np.float64)
-    ends = np.cumsum(lengths) / lengths.sum() * len(sound) / RATE_HZ
-    return Utterance(sound, words, tuple(ends.tolist()))
+    edges = _edges(words, spoken.starts, first, last)
+    sound = resample_poly(raw[first:last], RATE_HZ // 50, spoken.rate_hz // 50)
+    spans = tuple(
+        ((a - first) / spoken.rate_hz, (b - first) / spoken.rate_hz) for a, b in pairwise(edges)
+    )
+    return Utterance(np.float32(0.5 / np.abs(sound).max()) * sound, words, spans)
 
 
-def spelled(sentence: str, voice: Voice, rng: np.random.Generator) -> Utterance:
-    """A sentence word by word, so that the ends of its words are known."""
-    words = tuple(sentence.split())
-    parts: list[Float32] = []
-    ends: list[float] = []
-    length = 0
+def _edges(words: tuple[str, ...], starts: dict[int, int], first: int, last: int) -> list[int]:
+    """Samples at which words begin, and at which the last one ends."""
+    places, place = [], 0
     for word in words:
-        sound = say(word, voice)
-        gap = np.zeros(int(rng.integers(160, 1600)), dtype=np.float32)
-        parts += [sound, gap]
-        ends.append((length + len(sound)) / RATE_HZ)
-        length += len(sound) + len(gap)
-    return Utterance(np.concatenate(parts), words, tuple(ends))
+        places.append(place)
+        place += len(word) + 1
+    known = {0: first, place: last}
+    known |= {p: min(max(starts[p], first), last) for p in places[1:] if p in starts}
+    edges = np.interp([*places, place], sorted(known), [known[p] for p in sorted(known)])
+    return [round(edge) for edge in edges]
 
 
-def corpus(rng: np.random.Generator) -> list[Utterance]:
-    """Every sentence by every voice at every speed, in one breath and word by word."""
-    found: list[Utterance] = []
-    for name, speed, sentence in itertools.product(VOICES, SPEEDS, SENTENCES):
-        voice = Voice(name, speed)
-        found += [fluent(sentence, voice), spelled(sentence, voice, rng)]
+def spelled(words: tuple[str, ...], voice: Voice, rng: np.random.Generator) -> Utterance:
+    """Words said one by one with short pauses between, in whatever order."""
+    found = say(words[0], voice)
+    for word in words[1:]:
+        found = found.then(say(word, voice), rng.uniform(0.01, 0.12))
     return found
 
 
-def heard(utterance: Utterance, rng: np.random.Generator) -> Utterance:
-    """The utterance as a microphone might give it: later, softer, noisy, perhaps not yet over."""
-    if rng.random() < 0.4:
-        utterance = utterance.until(rng.uniform(0.5, 1.0) * len(utterance.samples) / RATE_HZ)
-    before = int(rng.integers(0, RATE_HZ // 2))
-    after = int(rng.integers(0, RATE_HZ // 2))
-    samples = np.pad(utterance.samples, (before, after)) * np.float32(rng.uniform(0.2, 1.4))
-    level = 10 ** rng.uniform(-5.0, -2.3)
-    noise = rng.standard_normal(len(samples), dtype=np.float32) * np.float32(level)
-    ends = tuple(end + before / RATE_HZ for end in utterance.ends_s)
-    return Utterance(np.clip(samples + noise, -1, 1), utterance.words, ends)
+def corpus(rng: np.random.Generator) -> list[Utterance]:
+    """Every sentence by every speaker, and words out of order, at many speeds and pitches."""
+    found: list[Utterance] = []
+    for number, speaker in enumerate(SPEAKERS):
+        name = f"{ACCENTS[number % len(ACCENTS)]}+{speaker}"
+        for sentence in SENTENCES:
+            found += [say(sentence, _voice(name, rng)) for _ in range(2)]
+        mixed = rng.permutation(WORDS)
+        for start in range(0, len(mixed), 6):
+            words = tuple(str(word) for word in mixed[start : start + 6])
+            found.append(spelled(words, _voice(name, rng), rng))
+    return found
+
+
+def _voice(name: str, rng: np.random.Generator) -> Voice:
+    speed, pitch, melody = rng.integers((110, 25, 25), (185, 80, 75))
+    return Voice(name, int(speed), int(pitch), int(melody))

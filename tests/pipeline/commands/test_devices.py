@@ -20,16 +20,19 @@ def test_devices_are_listed_by_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     microphone = MicrophoneInfo("USB, ALSA", 1, 48_000, default=True)
-    listed(monkeypatch, [microphone], [CameraInfo("Webcam", 2)])
+    server = MicrophoneInfo("pulse, ALSA", 32, 44_100, default=False, any_source=True)
+    listed(monkeypatch, [microphone, server], [CameraInfo("Webcam", 2, "/dev/video2")])
+    monkeypatch.setenv("COLUMNS", "120")
     app(["devices"], standalone_mode=False)
     shown = capsys.readouterr().out
     assert "USB, ALSA" in shown
     assert "default" in shown
     assert "Webcam" in shown
+    assert "whichever the system has chosen" in shown
     app(["devices", "--json"], standalone_mode=False)
     told = json.loads(capsys.readouterr().out)
     assert told["microphones"][0]["name"] == "USB, ALSA"
-    assert told["cameras"] == [{"name": "Webcam", "number": 2}]
+    assert told["cameras"] == [{"name": "Webcam", "number": 2, "path": "/dev/video2"}]
 
 
 def test_without_any_it_says_what_to_do(

@@ -20,7 +20,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     monkeypatch.setattr(command, "LiveRun", run)
     monkeypatch.setattr(command, "play", lambda _run, _path: None)
     monkeypatch.setattr(command, "find_microphone", lambda _name: (0, info))
-    monkeypatch.setattr(command, "find_camera", lambda name: name)
+    monkeypatch.setattr(command, "name_camera", lambda name: name)
     return found
 
 
@@ -51,5 +51,15 @@ def test_a_name_that_is_wrong_from_the_start_is_refused(monkeypatch: pytest.Monk
         raise DeviceError(f"microphone {name!r} is not among 'USB Mic'")
 
     monkeypatch.setattr(command, "find_microphone", find)
-    with pytest.raises(DeviceError, match="'Headset' is not among"):
+    with pytest.raises(
+        DeviceError, match=r"'Headset' is not among .*--microphone off goes without"
+    ):
         app(["live", "--microphone", "Headset"], standalone_mode=False)
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_default_camera_is_settled_before_it_can_go_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "name_camera", lambda _source: "Webcam C920")
+    assert command.devices_of("off", "default") == {"face": "Webcam C920"}
