@@ -7,7 +7,7 @@ transcripts, however they are chunked.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -18,6 +18,8 @@ from .voice_activity import HOP, SAMPLE_RATE_HZ, GateConfig, SpeechGate, VoiceAc
 
 __all__ = ["SpeechModel", "Transcriber", "TranscriberConfig", "Transcript", "Word"]
 
+_ONSET_HOPS: Final = 2
+"""A voice is soft when it sets in: so much earlier than it is noticed may a word begin."""
 _HOP_NS: Final = HOP * NS_PER_S // SAMPLE_RATE_HZ
 
 
@@ -116,9 +118,12 @@ class Transcript:
 class _Segment:
     """Sound and readings of one open segment."""
 
-    def __init__(self, number: int, t0_ns: int, hops: list[Float32], speech: list[float]) -> None:
+    def __init__(
+        self, number: int, t0_ns: int, voice_ns: int, hops: list[Float32], speech: list[float]
+    ) -> None:
         self.number = number
         self.t0_ns = t0_ns
+        self.voice_ns = voice_ns
         self.hops = hops
         self.speech = speech
         self.agreement = Agreement()
@@ -223,9 +228,10 @@ class Transcriber:
     def _open(self, hop_ns: int) -> None:
         heard = self._past[-(self._config.pre_roll_hops + self._gate.onset_hops) :]
         t0_ns = hop_ns - (len(heard) - 1) * _HOP_NS
-        self._segment = _Segment(
-            self._segments, t0_ns, [hop for hop, _ in heard], [speech for _, speech in heard]
-        )
+        before = max(len(heard) - self._gate.onset_hops - _ONSET_HOPS, 0)
+        voice_ns = t0_ns + before * _HOP_NS
+        hops, speech = [hop for hop, _ in heard], [speech for _, speech in heard]
+        self._segment = _Segment(self._segments, t0_ns, voice_ns, hops, speech)
         self._segments += 1
         self._past = []
 
@@ -250,11 +256,9 @@ class Transcriber:
         third = len(segment.speech) // 3
         keep = len(segment.speech) - third + int(np.argmin(segment.speech[-third:]))
         yield self._last(segment, keep)
+        t0_ns = segment.t0_ns + keep * _HOP_NS
         self._segment = _Segment(
-            self._segments,
-            segment.t0_ns + keep * _HOP_NS,
-            segment.hops[keep:],
-            segment.speech[keep:],
+            self._segments, t0_ns, t0_ns, segment.hops[keep:], segment.speech[keep:]
         )
         self._segments += 1
 
@@ -297,7 +301,7 @@ class Transcriber:
         )
         # One language per segment: a second guess could turn the settled words into another one.
         segment.language = segment.language or info.language
-        return words
+        return _from_voice(words, segment.voice_ns)
 
 
 def _word(word: RecognizedWord, t0_ns: int, length_ns: int) -> Word:
@@ -305,3 +309,10 @@ def _word(word: RecognizedWord, t0_ns: int, length_ns: int) -> Word:
     end = min(max(round(word.end * NS_PER_S), begin), length_ns)
     probability = min(max(float(word.probability), 0.0), 1.0)
     return Word(word.word.strip(), t0_ns + begin, t0_ns + end, probability)
+
+
+def _from_voice(words: tuple[Word, ...], voice_ns: int) -> tuple[Word, ...]:
+    """Alignment lets the first word begin with the sound, though nobody spoke in the pre-roll."""
+    if not words or not words[0].t0_ns < voice_ns < words[0].t1_ns:
+        return words
+    return (replace(words[0], t0_ns=voice_ns), *words[1:])

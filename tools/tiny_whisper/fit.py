@@ -17,6 +17,8 @@ from .net import TinyWhisper
 RATE: Final = 2e-3
 GUIDE: Final = 0.3
 """Weight of looking at the right place against saying the right token."""
+COUNT: Final = 16
+WHOLE_COUNT: Final = 4
 WHOLE_EVERY: Final = 8
 """In the second half one batch of so many is as long as Whisper pads its sound to; the others are
 only as long as need be, which costs a tenth."""
@@ -50,7 +52,7 @@ def fit(net: TinyWhisper, batches: Batches, steps: int, keep: Path | None = None
         for group in optimizer.param_groups:
             group["lr"] = RATE * _share(step, steps)
         whole = step > steps // 2 and step % WHOLE_EVERY == 0
-        batch = batches.draw(step, 4 if whole else 16, whole=whole)
+        batch = batches.draw(step, WHOLE_COUNT if whole else COUNT, whole=whole)
         told, looked = loss_of(net, batch)
         optimizer.zero_grad()
         (told + GUIDE * looked).backward()  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ def test_what_was_converted_hears_the_same(tmp_path: Path) -> None:
     torch.manual_seed(0)
     tokens = vocabulary(["yes", "no"])
     net = TinyWhisper(Shape(len(tokens), width=32, heads=2, layers=1)).eval()
-    save(net, tokens, [(0, 0)], tmp_path)
+    save(net, tokens, tmp_path)
     mels = np.random.default_rng(0).standard_normal((MELS, FRAMES)).astype(np.float32) * 0.3
     model = WhisperModel(str(tmp_path), device="cpu", compute_type="float32", cpu_threads=1)
     with torch.no_grad():
