@@ -155,7 +155,8 @@ class RecordedSession:
             facts.source,
             self._settings,
             facts.disabled,
-            start_ns=facts.start_ns,
+            facts.anchor_utc or None,
+            facts.start_ns,
         )
 
     def _inputs(self) -> Iterator[HubInput]:

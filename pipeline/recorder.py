@@ -250,6 +250,7 @@ def facts_of_live(
         purpose=options.purpose,
         consent=options.consent,
         created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        anchor_utc=setup.anchor_utc or "",
         retention_days=options.retention_days,
         settings=setup.settings,
         disabled=dict(setup.disabled),
@@ -259,6 +260,16 @@ def facts_of_live(
         weights=weights,
         dims=dict(identity.dims),
     )
+
+
+def recorded(recorder: Recorder, setup: SessionSetup, identity: ModelIdentity) -> Recorder:
+    """Begin the recording of a live session; what is to be told its inputs.
+
+    Raises:
+        CheckpointError: weights are missing or damaged.
+    """
+    recorder.begin(facts_of_live(setup, identity, recorder.options), None)
+    return recorder
 
 
 def _enclosed(media: Path) -> EnclosedFile:

@@ -103,6 +103,7 @@ class SessionFacts(BaseModel):
         purpose: what the recording is for, in the words of whoever made it.
         consent: identifies the participant's consent.
         created_utc: when it was recorded, ISO 8601.
+        anchor_utc: time of day of session time 0, ISO 8601; empty where media came from a file.
         retention_days: after how many days it is to be deleted.
         settings: of the run, but for the folder of the weights.
         inject: damage that was done on purpose.
@@ -132,6 +133,7 @@ class SessionFacts(BaseModel):
     purpose: str = ""
     consent: str = ""
     created_utc: str
+    anchor_utc: str = ""
     retention_days: Annotated[int, Field(ge=1)] | None = None
     settings: Settings
     inject: str = ""

@@ -45,6 +45,10 @@ CameraOption = Annotated[str, typer.Option(help="Name, number or URL (http://…
 SecondsOption = Annotated[
     float | None, typer.Option(min=1, help="How long; until Ctrl-C if left out.")
 ]
+RetentionOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=36_500, help="Days after which tacit purge --expired deletes it."),
+]
 SpeedOption = Annotated[
     str, typer.Option(help="max, or 1 for as fast as it was recorded, 2 for twice that.")
 ]

@@ -5,18 +5,35 @@ import ipaddress
 import logging
 import secrets
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ..config import ConfigError, load_settings
 from .options import AsrOption, ConfigOption, WeightsOption
 
+if TYPE_CHECKING:
+    from ..server.recordings import RecordingRules
+
 PORT: Final = 8765
 UNENCRYPTED: Final = (
     "--host {host}: beyond this machine faces and voices must be encrypted; give --tls-cert and "
     "--tls-key, or --behind-proxy if a proxy does that"
 )
+MoreCamerasOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Camera of this machine that tacit devices lacks, e.g. http://…/cam.mjpg."),
+]
+RecordDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for sessions whose caller asks, with consent, that they be kept; without it "
+        "nothing can be. Pictures and sound never are."
+    ),
+]
+KeptDaysOption = Annotated[
+    int, typer.Option(min=1, max=36_500, help="Days after which this server deletes them.")
+]
 
 
 def serve_command(
@@ -38,12 +55,9 @@ def serve_command(
     ice_server: Annotated[
         list[str] | None, typer.Option(help="STUN or TURN server, e.g. stun:stun.my.org.")
     ] = None,
-    camera: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Camera of this machine that tacit devices lacks, e.g. http://…/cam.mjpg."
-        ),
-    ] = None,
+    camera: MoreCamerasOption = None,
+    record_dir: RecordDirOption = None,
+    retention_days: KeptDaysOption = 30,
     asr: AsrOption = None,
     weights: WeightsOption = None,
     config: ConfigOption = None,
@@ -75,12 +89,25 @@ def serve_command(
         own_terms=OWN_TERMS if local else {},
         local=local,
         cameras=tuple(camera or ()),
+        recording=_rules(record_dir, retention_days),
     )
     asyncio.run(serve(settings, address, options, _say))
 
 
 def _say(url: str) -> None:
     typer.echo(f"Tacit: {url}   (Ctrl-C stops it)")
+
+
+def _rules(folder: Path | None, retention_days: int) -> "RecordingRules | None":
+    from ..server.recordings import RecordingRules
+
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(f"--record-dir {folder}: cannot be made: {exc.strerror}") from exc
+    return RecordingRules(folder, retention_days)
 
 
 def is_loopback(host: str) -> bool:

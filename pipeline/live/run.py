@@ -11,10 +11,8 @@ from ...models.features import Modality
 from ...stream.packet import NS_PER_S
 from ..config import Settings
 from ..events import Event, SessionClosed
-from ..intake import SessionSetup
 from ..journal import CloseReason
-from ..predictors import ModelIdentity
-from ..recorder import Recorder, facts_of_live
+from ..recorder import Recorder, recorded
 from .devices import DEVICE_LOST, DeviceSource
 from .engine import LiveEngine, Opening
 from .handle import LiveHandle
@@ -55,7 +53,7 @@ class LiveRun:
         self._opening = opening
         self._recorder = recorder
         if recorder is not None:
-            self._opening = replace(opening, tap_of=partial(_recorded, recorder))
+            self._opening = replace(opening, tap_of=partial(recorded, recorder))
         self._seconds = seconds
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._engine = LiveEngine(settings, self, most=1)
@@ -143,8 +141,3 @@ class LiveRun:
 
 def _note(code: str, message: str, session: LiveSession) -> None:
     session.note(code, message)
-
-
-def _recorded(recorder: Recorder, setup: SessionSetup, identity: ModelIdentity) -> Recorder:
-    recorder.begin(facts_of_live(setup, identity, recorder.options), None)
-    return recorder

@@ -112,6 +112,7 @@ async def info(request: web.Request) -> web.Response:
         "sources": ["webrtc", "sample", "upload", *own],
         "injections": [{"modality": m, "kinds": list(kinds)} for m, kinds in LIVE_KINDS.items()],
         "sample": {"url": "/media/sample.mp4", "duration_ms": _sample_ms()},
+        "recording": desk.recordings.as_json(),
         "limits": {
             "sessions": desk.options.sessions,
             "upload_bytes": MAX_UPLOAD_BYTES,

@@ -24,7 +24,11 @@ from ..events import (
 )
 from ..live.damage import Injected
 from ..live.handle import LiveHandle
+from .recordings import Recording
 from .viewers import Audience, Importance, Line
+
+News = list[tuple[str, str]]
+"""Code and message of each thing that became of a recording."""
 
 MOST_ENDED: Final = 64
 """Ended sessions that are still answered for."""
@@ -47,6 +51,7 @@ class Served:
         ended: set when its last event has come.
         lasts: it goes on although its source is silent, which is looked for.
         needs_viewer: it ends soon after nobody watches it any more.
+        recording: keeps it, where somebody asked for that.
     """
 
     terms: Terms
@@ -62,6 +67,7 @@ class Served:
     lasts: bool = False
     needs_viewer: bool = False
     watched_ns: int = 0
+    recording: Recording | None = None
 
     def given_up(self, watched: bool) -> bool:
         """Whether nothing has come from its source, or nobody has watched it, for too long.
@@ -91,12 +97,19 @@ class Served:
                 m: {"state": change.state, "reason": change.reason}
                 for m, (change, _) in self.health.items()
             },
-            "recording": False,
+            "recording": None if self.recording is None else self.recording.as_json(),
         }
+
+    def recording_line(self) -> Line | None:
+        """What viewers are told of its recording; None where there is none."""
+        if self.recording is None:
+            return None
+        return self.recording.line(self.handle.session_id, self.terms.participant)
 
     def last_lines(self) -> list[Line]:
         """What a viewer that comes late has to know."""
-        lines = [self.ready, *(line for _, line in self.health.values()), self.result]
+        lines = [self.ready, self.recording_line(), *(line for _, line in self.health.values())]
+        lines.append(self.result)
         return [line for line in lines if line is not None]
 
 
@@ -116,11 +129,18 @@ class Book:
     Args:
         audience: is told of all events.
         count: is shown every event.
+        say: is told what became of a session's recording.
     """
 
-    def __init__(self, audience: Audience, count: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        audience: Audience,
+        count: Callable[[Event], None],
+        say: Callable[[str, News], None] = lambda _session_id, _news: None,
+    ) -> None:
         self._audience = audience
         self._count = count
+        self._say = say
         self._served: dict[str, Served] = {}
         self._early: dict[str, list[Event]] = {}
 
@@ -171,8 +191,8 @@ class Book:
             if first is not None or session_id in self._early:
                 self._early.setdefault(session_id, []).extend(events)
             return
-        lines = [self._note(served, event) for event in events]
-        self._audience.tell(lines)
+        for event in events:
+            self._audience.tell([self._note(served, event), *self._keep(served, event)])
 
     def note_views(self, session_id: str, views: list[dict[str, Any]]) -> None:
         """What only viewers get came out of a session."""
@@ -184,6 +204,16 @@ class Book:
         self._audience.tell(
             Line(session_id, json.dumps({**view, **named}), "view", now_ns) for view in views
         )
+
+    def _keep(self, served: Served, event: Event) -> list[Line]:
+        """Record an event where that was asked for, and say what viewers have to know of it."""
+        if served.recording is None:
+            return []
+        news = served.recording.event(event)
+        if news:
+            self._say(event.session_id, news)
+        line = served.recording_line() if news or isinstance(event, SessionReady) else None
+        return [] if line is None else [line]
 
     def _note(self, served: Served, event: Event) -> Line:
         self._count(event)

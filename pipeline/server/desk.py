@@ -1,29 +1,35 @@
 """Opens and ends sessions, and carries what the engine gives to those who watch."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 
+from ...models.errors import ModelError
 from ...stream.limits import MAX_SESSIONS, MAX_STARTS_PER_MINUTE
 from ..consent import Terms
 from ..events import Event
 from ..handover import Handover
 from ..inject import InjectError
 from ..live.engine import EngineError, LiveEngine, Opening
+from ..live.session import LiveSession
 from ..telemetry import Telemetry
-from .book import Book, Served
+from .book import Book, News, Served
 from .errors import ApiError
 from .finder import Finder
 from .guard import Pace
+from .recordings import Recording, RecordingRules, Recordings
 from .viewers import Audience
 
 CARE_S: Final = 0.25
 END_WAIT_S: Final = 3.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class DeskOptions:
         sessions: most at a time.
         local: only callers on this machine can reach the server, not even through a proxy.
         cameras: names or addresses of cameras that the system does not list.
+        recording: where sessions may be kept; None for nowhere.
     """
 
     ice_servers: tuple[str, ...] = ()
@@ -44,6 +51,7 @@ class DeskOptions:
     sessions: int = MAX_SESSIONS
     local: bool = False
     cameras: tuple[str, ...] = ()
+    recording: RecordingRules | None = None
 
 
 class EngineListener:
@@ -82,8 +90,9 @@ class Desk:
         self.options: Final = options
         self.audience: Final = Audience()
         self.telemetry: Final = Telemetry(self._gauges, self._handovers)
-        self.book: Final = Book(self.audience, self.telemetry.note)
+        self.book: Final = Book(self.audience, self.telemetry.note, self._say)
         self.finder: Final = Finder(options.cameras)
+        self.recordings: Final = Recordings(options.recording, log.warning)
         self._listener = listener
         self._lag_s = 0.0
         self._pace = Pace(MAX_STARTS_PER_MINUTE)
@@ -107,21 +116,32 @@ class Desk:
                 10,
             )
 
-    def open(self, terms: Terms, opening: Opening) -> Served:
+    async def open(self, terms: Terms, opening: Opening, wishes: Mapping[str, Any]) -> Served:
         """Open a session.
 
+        Args:
+            terms: under which it runs.
+            opening: what it is.
+            wishes: fields of the request; `record` asks for the session to be kept.
+
         Raises:
-            ApiError: not ready, too many, or the damage asked for cannot be done.
+            ApiError: not ready, too many, or what was asked for cannot be done.
         """
         self._pace.take()
         self.check_room()
+        kept: Recording | None = None
+        if self.recordings.wished(wishes):
+            kept = await self.recordings.begin(terms)
+            opening = kept.opening(opening)
         try:
             handle = self.engine.open(opening)
-        except EngineError as exc:
+        except (EngineError, InjectError, ModelError) as exc:
+            if kept is not None:
+                await kept.discard()
+            if isinstance(exc, InjectError):
+                raise ApiError("bad_request", str(exc)) from exc
             raise ApiError("failed" if self.engine.failure else "starting", str(exc), 2) from exc
-        except InjectError as exc:
-            raise ApiError("bad_request", str(exc)) from exc
-        served = Served(terms, opening.source, handle)
+        served = Served(terms, opening.source, handle, recording=kept)
         self.book.add(served)
         return served
 
@@ -141,13 +161,36 @@ class Desk:
         await self.stop(served)
         with suppress(TimeoutError):
             await asyncio.wait_for(served.ended.wait(), END_WAIT_S)
-        return self.book.forget(served.handle.session_id)
+        forgotten = self.book.forget(served.handle.session_id)
+        if served.recording is not None:
+            await served.recording.discard()
+            forgotten.append("recording")
+        return forgotten
 
     async def close(self) -> None:
         """End everything but the engine."""
         if self._care is not None:
             self._care.cancel()
-        await asyncio.gather(*(self.stop(served) for served in self.book.live))
+        running = self.book.live
+        await asyncio.gather(*(self.stop(served) for served in running))
+        for served in running:
+            if served.recording is not None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(served.ended.wait(), END_WAIT_S)
+        await self._complete(self.book.all)
+
+    async def _complete(self, ended: Iterable[Served]) -> None:
+        """Complete the files of sessions that have ended."""
+        for served in ended:
+            if served.recording is not None and not served.recording.ended:
+                await served.recording.close()
+                line = served.recording_line()
+                self.audience.tell([] if line is None else [line])
+
+    def _say(self, session_id: str, news: News) -> None:
+        """Have it said in a session what became of its recording."""
+        for code, message in news:
+            self.engine.ask(session_id, partial(_note, code, message))
 
     def _gauges(self) -> dict[str, float]:
         return {
@@ -173,6 +216,12 @@ class Desk:
             for served in self.book.live:
                 if served.given_up(self.audience.follows(served.handle.session_id)):
                     await self.stop(served)
+            await self._complete(s for s in self.book.all if s.state == "ended")
+            await self.recordings.look_after()
+
+
+def _note(code: str, message: str, session: LiveSession) -> None:
+    session.note(code, message)
 
 
 DESK: Final = web.AppKey("desk", Desk)

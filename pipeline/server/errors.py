@@ -10,6 +10,7 @@ STATUS: Final = {
     "bad_media": 400,
     "token_needed": 403,
     "forbidden_origin": 403,
+    "recording_off": 403,
     "not_local": 403,
     "purpose_needed": 403,
     "purpose_refused": 403,
@@ -25,6 +26,7 @@ STATUS: Final = {
     "too_many_requests": 429,
     "starting": 503,
     "failed": 503,
+    "recording_failed": 507,
 }
 
 

@@ -130,7 +130,7 @@ async def start(request: web.Request) -> web.Response:
     if not offered.video:
         absent["face"] = NO_TRACK
     try:
-        served = desk.open(terms, Opening(terms.participant, "webrtc", absent))
+        served = await desk.open(terms, Opening(terms.participant, "webrtc", absent), request.query)
     except ApiError:
         await peer.close()
         raise

@@ -17,6 +17,7 @@ from tacit.pipeline.live.engine import LiveEngine
 from tacit.pipeline.server.app import make_app
 from tacit.pipeline.server.desk import Desk, DeskOptions, EngineListener
 from tacit.pipeline.server.guard import Access
+from tacit.pipeline.server.recordings import RecordingRules
 
 OWN = {"purpose": "test", "consent": "tests"}
 TERMS = {"participant": "p1", "purpose": "demo", "consent": "asked-1"}
@@ -78,12 +79,15 @@ async def serving(
     origins: tuple[str, ...] = (),
     sessions: int = 4,
     cameras: tuple[str, ...] = (),
+    recording: RecordingRules | None = None,
 ) -> AsyncIterator[Client]:
     """Serve until the block is left."""
     port = unused_port()
     host = f"127.0.0.1:{port}"
     access = Access(frozenset({host}), frozenset({f"http://{host}", *origins}), token)
-    options = DeskOptions(own_terms=OWN, sessions=sessions, local=True, cameras=cameras)
+    options = DeskOptions(
+        own_terms=OWN, sessions=sessions, local=True, cameras=cameras, recording=recording
+    )
     desk = Desk(running.engine, running.listener, options)
     runner = web.AppRunner(make_app(desk, access), shutdown_timeout=1.0)
     await runner.setup()

@@ -73,7 +73,10 @@ export interface ServerError extends Envelope { type: "error"; t_ms: number; cod
 export interface FaceOutline { type: "view.face"; session_id: string; participant: string; t_ms: number; outline: [number, number][] | null; faces: number }
 export interface SoundLevel { type: "view.level"; session_id: string; participant: string; t_ms: number; db: number }
 
-export type TacitEvent = Measurement | SensorHealth | Transcript | SessionReady | SessionClosed | DropReport | ServerError | FaceOutline | SoundLevel;
+/** Whether the session is kept on the server: everybody in it must be able to see that. */
+export interface RecordingState { type: "view.recording"; session_id: string; participant: string; content: "features"; state: "recording" | "stopped" | "ended" }
+
+export type TacitEvent = Measurement | SensorHealth | Transcript | SessionReady | SessionClosed | DropReport | ServerError | FaceOutline | SoundLevel | RecordingState;
 
 export type LinkState = "connecting" | "live" | "weak" | "reconnecting" | "closed";
 
@@ -87,6 +90,7 @@ export interface Listeners {
   error: ServerError;
   face: FaceOutline;
   level: SoundLevel;
+  recording: RecordingState;
   /** How the connection is; `message` is for people. */
   state: { state: LinkState; message: string };
   /** Every event. */
@@ -105,6 +109,8 @@ export interface Consent {
   exception?: "medical" | "safety";
   /** Why the exception applies, 10 characters or more. */
   reason?: string;
+  /** Keep the session on the server, where its operator allows it (`recording.offered` of /api/info); nothing is kept if left out. */
+  record?: "features";
 }
 
 export interface LinkOptions {

@@ -15,7 +15,7 @@ export const EMOTIONS = Object.freeze(["neutral", "happiness", "sadness", "anger
 const KINDS = {
   "measurement.result": "measurement", "measurement.revised": "measurement", "sensor.health": "health",
   "transcript.partial": "transcript", "transcript.final": "transcript", "session.ready": "ready", "session.closed": "closed",
-  "drop.report": "drop", "view.face": "face", "view.level": "level", error: "error",
+  "drop.report": "drop", "view.face": "face", "view.level": "level", "view.recording": "recording", error: "error",
 };
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const SILENCE_MS = 4000;
@@ -188,10 +188,10 @@ class SocketLink {
 }
 
 function checked(options) {
-  const { participant = "p1", purpose, consent, exception, reason } = options;
+  const { participant = "p1", purpose, consent, exception, reason, record } = options;
   if (!purpose) throw refused("purpose_needed", "Say what this is for: `purpose` is one of the codes of /api/info.");
   if (typeof consent !== "string" || !consent) throw refused("consent_needed", "Ask the person first: `consent` names their answer, and without it nothing is sent.");
-  return { participant, purpose, consent, exception, reason };
+  return { participant, purpose, consent, exception, reason, record };
 }
 
 /** A connection to one server, with the events that come from it. */

@@ -44,7 +44,7 @@ def test_a_thousand_starts_a_minute_are_not_taken() -> None:
             codes = []
             for _ in range(MAX_STARTS_PER_MINUTE + 5):
                 with pytest.raises(ApiError) as refused:
-                    client.desk.open(TERMS, Opening())
+                    await client.desk.open(TERMS, Opening(), {})
                 codes.append(refused.value.code)
             assert codes[:MAX_STARTS_PER_MINUTE] == ["starting"] * MAX_STARTS_PER_MINUTE
             assert codes[-5:] == ["too_many_requests"] * 5

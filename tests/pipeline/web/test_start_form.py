@@ -34,6 +34,19 @@ def page(empty_page: Visit) -> Any:
     return empty_page.page
 
 
+def test_it_is_kept_only_where_that_is_offered_and_wanted(empty_page: Visit, page: Any) -> None:
+    assert page.query_selector("[name=keep]") is None
+    page.evaluate("document.body.replaceChildren()")
+    offered = {"recording": {"offered": ["features"], "retention_days": 30}}
+    empty_page.run("app/start-form.js", OPEN, INFO | offered)
+    assert "deleted after 30 days" in page.inner_text(".keep")
+    page.select_option("[name=purpose]", "demo")
+    page.check("[name=consent]")
+    assert "record" not in begun(page)[0]
+    page.check("[name=keep]")
+    assert begun(page)[1]["record"] == "features"
+
+
 def begun(page: Any) -> list[dict[str, Any]]:
     page.click("button.main")
     found: list[dict[str, Any]] = page.evaluate("window.begun")

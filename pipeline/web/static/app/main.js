@@ -43,6 +43,8 @@ function announce(about, text) {
   sayingTimer ??= setTimeout(() => { sayingTimer = null; say(announcer, [...sayings.values()].join(". ")); sayings.clear(); }, SAID_AGAIN_MS);
 }
 
+const RECORDING = Object.freeze({ recording: "Recording", stopped: "Recording stopped: the server's disk", ended: "Recording ended" });
+
 /** One run of the analysis, from start to stop. */
 class Session {
   history = new History();
@@ -50,6 +52,7 @@ class Session {
   stream = null;
   fileUrl = null;
   stopping = new AbortController();
+  recording = null;
 
   constructor(settled) { this.settled = settled; }
 
@@ -92,6 +95,7 @@ class Session {
   receive(event) {
     if (event.type === "view.face") { view.face.outline(event.outline); return; }
     if (event.type === "view.level") { view.face.level(event.db); return; }
+    if (event.type === "view.recording") { this.tellRecording(event.state); return; }
     if (event.type === "session.ready") view.face.play();
     if (event.type === "sensor.health") announce(event.modality, healthInWords(event.modality, event));
     if (event.type === "error") {
@@ -100,6 +104,19 @@ class Session {
     }
     this.history.receive(event);
     view.update(this.history);
+  }
+
+  /** Say in the badge, as long as it is so, that the session is kept. */
+  tellRecording(state) {
+    if (state !== this.recording) announce("recording", RECORDING[state]);
+    this.recording = state;
+    badge.querySelector(".recording")?.remove();
+    badge.querySelector(".on-air")?.after(this.recordingMark());
+  }
+
+  recordingMark() {
+    if (!this.recording) return "";
+    return h("span", { class: `recording ${this.recording}`, title: "Measurements, words and results are kept on the server; no picture, no sound." }, RECORDING[this.recording]);
   }
 
   /** Say in the badge how things are, and leave the start form or come back to it. */
@@ -111,7 +128,7 @@ class Session {
     const waiting = { connecting: "Starting…", weak: message, reconnecting: message }[state];
     const words = running ? waiting ?? `Expressed emotion is being analysed: ${this.settled.purposeLabel.toLowerCase()}` : message || "Ended";
     const button = (text, action) => h("button", { type: "button", class: "small", onclick: action }, text);
-    badge.replaceChildren(h("span", { class: `on-air${waiting || !running ? " waiting" : ""}` }, words),
+    badge.replaceChildren(h("span", { class: `on-air${waiting || !running ? " waiting" : ""}` }, words), this.recordingMark(),
       ...(running ? [button("Stop", () => this.stop(false)), button("Stop and delete", () => this.stop(true))] : [button("Start another", () => leave(this, ""))]));
     view.sensors.allow(running ? info.injections ?? [] : []);
     if (!running) this.letGo();

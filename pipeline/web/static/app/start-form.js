@@ -36,7 +36,7 @@ export class StartForm extends HTMLElement {
     const sources = Object.keys(SOURCES).filter(each => info.sources.includes(each));
     this.#form.replaceChildren(
       h("section", { class: "card" }, this.#sourceFields(sources), this.#deviceFields()),
-      h("section", { class: "card notice", "aria-labelledby": "notice-title" }, this.#notice(), this.#purposeFields(info), this.#consentField(),
+      h("section", { class: "card notice", "aria-labelledby": "notice-title" }, this.#notice(), this.#purposeFields(info), this.#consentField(), this.#recordField(info),
         h("div", { class: "go" }, h("button", { class: "main", type: "submit" }, "Start"), h("p", { class: "quiet" }, "You can stop at any time."))));
     this.#adapt();
   }
@@ -108,6 +108,13 @@ export class StartForm extends HTMLElement {
     return h("label", { class: "choice agree" }, h("input", { type: "checkbox", name: "consent", required: true }), h("span", { class: "agreed" }));
   }
 
+  #recordField({ recording }) {
+    if (!recording?.offered.includes("features")) return null;
+    const days = recording.retention_days ? ` It is deleted after ${recording.retention_days} days` : " It is kept until somebody deletes it";
+    return h("label", { class: "choice keep" }, h("input", { type: "checkbox", name: "keep" }),
+      h("span", {}, "Keep this session on the server", h("small", {}, `Measurements, words and results; no picture, no sound.${days}, and at once when you choose “Stop and delete”.`)));
+  }
+
   /* Show the fields that the choices so far ask for, and ask for nothing else. */
   #adapt() {
     const { elements } = this.#form, source = elements.source.value;
@@ -129,6 +136,7 @@ export class StartForm extends HTMLElement {
     const settled = { source, participant: "p1", purpose: sample ? "demo" : elements.purpose.value, consent: sample ? "bundled sample" : `page ${new Date().toISOString()}` };
     settled.purposeLabel = this.#info.purposes.find(each => each.code === settled.purpose)?.label ?? settled.purpose;
     if (!this.#form.querySelector(".exception").hidden) Object.assign(settled, { exception: elements.exception.value, reason: elements.reason.value });
+    if (elements.keep?.checked) settled.record = "features";
     if (source === "upload") settled.file = elements.file.files[0];
     if (source === "device") Object.assign(settled, { video: elements.video.value, audio: elements.audio.value });
     this.dispatchEvent(new CustomEvent("begin", { detail: settled }));
