@@ -45,19 +45,20 @@ class Engine:
         return self.handle
 
     def ask(self, _session_id: str, question: Callable[[Any], Any]) -> "Future[Any]":
-        session = SimpleNamespace(failed=self._failed)
         future: Future[Any] = Future()
-        future.set_result(question(session))
+        future.set_result(question(SimpleNamespace(note=self.intake.note)))
         return future
+
+    def source_failed(self, _session_id: str, modality: Any, code: str, detail: str) -> None:
+        self._failed(modality, code, detail)
 
     def close(self) -> None:
         self.closed = True
 
-    def _failed(self, modality: Any, code: str, detail: str) -> list[Any]:
+    def _failed(self, modality: Any, code: str, detail: str) -> None:
         self.intake.note(code, detail)
-        jobs = self.intake.failed(modality, code)
+        self.intake.failed(modality, code)
         self._listener.events("s", self.intake.journal.flush())
-        return jobs
 
     def _ended(self) -> None:
         if self.handle.ending is not None and not self.handle.closed:
