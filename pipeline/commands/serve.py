@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import logging
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..config import ConfigError, load_settings
+from ..quiet_log import log_beside
 from .options import AsrOption, ConfigOption, WeightsOption
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def serve_command(
 
     tacit serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_beside()
     # What a proxy passes on comes from loopback, and from anywhere.
     local = is_loopback(host) and not behind_proxy
     if (tls_cert is None) != (tls_key is None):

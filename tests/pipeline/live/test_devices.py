@@ -15,7 +15,7 @@ from tacit.pipeline.live.handle import LiveHandle
 from tacit.pipeline.supervisor import Restarts
 from tacit.stream.errors import DeviceError
 from tacit.stream.packet import NS_PER_S
-from tests.fakes.webcam import webcam
+from tools.fault_rows.webcam import webcam
 
 
 class Reports:
@@ -99,7 +99,7 @@ def test_a_camera_that_is_unplugged_is_reported_and_taken_up_again(
         assert reports.failed[0][0] == "face"
         assert "camera worker: exit code 3" in reports.failed[0][1]
         before = pictures()
-    from tests.fakes.webcam import Webcam
+    from tools.fault_rows.webcam import Webcam
 
     again = Webcam(sample, port)
     wait_for(lambda: pictures() > before + 5)

@@ -1,4 +1,7 @@
-"""A webcam stand-in: a local MJPEG server that can be frozen or unplugged."""
+"""A webcam stand-in: a local MJPEG server that can be frozen, stalled or unplugged.
+
+OpenCV reads it as it reads a network camera, with the same blocking calls.
+"""
 
 import threading
 import time
@@ -20,10 +23,14 @@ class Webcam:
     Args:
         media: whose pictures.
         port: 0 for any that is free.
+
+    Attributes:
+        frozen: it sends one picture again and again.
+        stalled: it sends nothing, and keeps the line open: its reader blocks.
     """
 
     def __init__(self, media: Path, port: int = 0) -> None:
-        self.frozen = False
+        self.frozen = self.stalled = False
         self._shots = _jpegs(media)
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
@@ -33,10 +40,12 @@ class Webcam:
 
     @property
     def port(self) -> int:
+        """Where it listens."""
         return int(self._server.server_address[1])
 
     @property
     def url(self) -> str:
+        """What names it as a camera."""
         return f"http://127.0.0.1:{self.port}/cam.mjpg"
 
     def unplug(self) -> None:
@@ -51,7 +60,8 @@ class Webcam:
         shown = self._shots[0]
         for shot in cycle(self._shots):
             shown = shown if self.frozen else shot
-            yield shown
+            if not self.stalled:
+                yield shown
             due_s += PERIOD_S
             if self._ended.wait(max(0.0, due_s - time.monotonic())):
                 return

@@ -1,0 +1,118 @@
+"""Every worker killed, stopped and starved of memory under a running session, in random order."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tacit.stream.packet import NS_PER_MS
+from tools.fault_rows.rig import Person, Rig, alive, is_result, resident_mib
+from tools.fault_rows.workers import WORKERS, Break, back_again, exhaust, kill, stop
+
+WAYS: Final[dict[str, Break]] = {"killed": kill, "stopped": stop, "out of memory": exhaust}
+PATIENCE_S: Final = 90.0
+MOST_GAP_HOPS: Final = 2.0
+MOST_GROWN_MIB: Final = 60.0
+APART_S: Final = 61.0
+"""Five deaths of one worker within a minute and it stays down, as it should."""
+
+
+def run_campaign(
+    folder: Path, times: int, seed: int, say: Callable[[str], None], *, words: bool = True
+) -> dict[str, Any]:
+    """Break each worker in each way so many times.
+
+    Args:
+        folder: for the speech model.
+        times: how often each.
+        seed: chooses the order.
+        say: told each incident in one line.
+        words: whether speech to text runs as well.
+
+    Returns:
+        "summary" with what has to hold, and "incidents".
+    """
+    names = [w for w in WORKERS if words or w != "text"]
+    plan = [(worker, way) for worker in names for way in WAYS] * times
+    random.Random(seed).shuffle(plan)
+    rig = Rig(folder, words=words)
+    person = rig.play()
+    assert person.wait(is_result, 0, PATIENCE_S) is not None
+    before = _held()
+    deaths: dict[str, list[float]] = {name: [] for name in names}
+    incidents, pids = [], set(_pids(rig))
+    for worker, way in plan:
+        _keep_apart(deaths[worker])
+        incident = _break(rig, person, worker, way)
+        deaths[worker].append(time.monotonic())
+        pids |= set(_pids(rig))
+        incidents.append(incident)
+        say(
+            f"{len(incidents):>3}/{len(plan)} {worker} {way}: back after "
+            f"{incident['back_ms']} ms, gap {incident['gap_hops']} hops"
+        )
+    after = _held()
+    missing = person.missing()
+    person.stop()
+    rig.close()
+    time.sleep(0.5)
+    orphans = [pid for pid in pids if alive(pid)]
+    gaps = [i["gap_hops"] for i in incidents if i["gap_hops"] is not None]
+    grown = {name: round(after[name] - before[name], 1) for name in after}
+    never = sum(i["back_ms"] is None for i in incidents)
+    summary = {
+        "incidents": len(incidents),
+        "never_back": never,
+        "windows_missing": missing,
+        "worst_gap_hops": max(gaps, default=None),
+        "orphans": len(orphans),
+        "grown": grown,
+        "passed": not never
+        and not missing
+        and not orphans
+        and max(gaps, default=0.0) <= MOST_GAP_HOPS
+        and grown["mib"] <= MOST_GROWN_MIB
+        and grown["descriptors"] <= 4
+        and grown["threads"] <= 2,
+    }
+    return {"summary": summary, "seed": seed, "times": times, "incidents": incidents}
+
+
+def _break(rig: Rig, person: Person, worker: str, way: str) -> dict[str, Any]:
+    old = rig.pid(worker)
+    assert old is not None
+    since_ns = time.monotonic_ns()
+    WAYS[way](old)
+    respawned_ms = rig.respawned_ms(worker, old, since_ns)
+    back = None
+    if respawned_ms is not None:
+        back = person.wait(back_again(worker), time.monotonic_ns(), PATIENCE_S)
+    gap = person.gap_hops(since_ns, time.monotonic_ns())
+    return {
+        "worker": worker,
+        "way": way,
+        "respawned_ms": None if respawned_ms is None else round(respawned_ms),
+        "back_ms": None if back is None else round((back.at_ns - since_ns) / NS_PER_MS),
+        "gap_hops": None if gap is None else round(gap, 2),
+    }
+
+
+def _keep_apart(times_s: list[float]) -> None:
+    """Wait until a fifth death would not be one of five within a minute."""
+    if len(times_s) >= 4:
+        time.sleep(max(0.0, times_s[-4] + APART_S - time.monotonic()))
+
+
+def _pids(rig: Rig) -> list[int]:
+    return [pid for pid in rig.engine.worker_pids().values() if pid is not None]
+
+
+def _held() -> dict[str, float]:
+    return {
+        "mib": resident_mib(),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "threads": threading.active_count(),
+    }

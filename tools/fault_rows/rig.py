@@ -1,0 +1,377 @@
+"""The real engine with its real workers, and the real server over it, for faults in real time."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import torch
+from aiohttp import web
+
+from tacit.models.features import Modality
+from tacit.pipeline.config import Settings
+from tacit.pipeline.events import ErrorEvent, Event, MeasurementResult, SensorHealth
+from tacit.pipeline.faults.judge import Told, gap_hops, is_used
+from tacit.pipeline.live.engine import LiveEngine, Opening
+from tacit.pipeline.live.handle import LiveHandle
+from tacit.pipeline.server.app import make_app
+from tacit.pipeline.server.desk import Desk, DeskOptions, EngineListener
+from tacit.pipeline.server.guard import Access
+from tacit.stream.packet import NS_PER_MS
+from tacit.stream.player import FilePlayer
+from tacit.stream.webrtc import include_loopback
+from tools.fault_rows.clip import sample_path
+from tools.tiny_whisper.convert import save, vocabulary
+from tools.tiny_whisper.net import Shape, TinyWhisper
+
+T = TypeVar("T")
+READY_S: Final = 240.0
+PATIENCE_S: Final = 60.0
+"""Longest wait for something that should take seconds: the machine may be busy."""
+HOP_MS: Final = 500
+DEATHS: Final = frozenset({"worker_died", "worker_hung", "worker_memory"})
+OWN_TERMS: Final = {"purpose": "test", "consent": "fault table"}
+
+
+def untrained_whisper(folder: Path) -> Path:
+    """A small speech model with random weights: it runs as a trained one does, and errs."""
+    torch.manual_seed(0)
+    words = ["yes", "no", "well", "good"]
+    tokens = vocabulary(words)
+    net = TinyWhisper(Shape(vocabulary=len(tokens)))
+    save(net.eval(), tokens, [(0, 0)], folder)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An event and when it came, monotonic clock."""
+
+    at_ns: int
+    event: Event
+
+
+class Hearing:
+    """Keeps the events of all sessions with their times, and passes them on to the server."""
+
+    def __init__(self) -> None:
+        self.server = EngineListener()
+        self._by_session: dict[str, list[Marked]] = {}
+        self._changed = threading.Condition()
+
+    def events(self, session_id: str, events: list[Event]) -> None:
+        """Called by the engine."""
+        now_ns = time.monotonic_ns()
+        with self._changed:
+            kept = self._by_session.setdefault(session_id, [])
+            kept += [Marked(now_ns, event) for event in events]
+            self._changed.notify_all()
+        self.server.events(session_id, events)
+
+    def views(self, session_id: str, views: list[dict[str, Any]]) -> None:
+        """Called by the engine."""
+        self.server.views(session_id, views)
+
+    def of(self, session_id: str) -> list[Marked]:
+        """All events of a session so far."""
+        with self._changed:
+            return list(self._by_session.get(session_id, []))
+
+    def wait(
+        self, session_id: str, found: Callable[[Any], bool], since_ns: int, limit_s: float
+    ) -> Marked | None:
+        """The first event of a kind after a moment; None when none comes in time."""
+        deadline_s, place = time.monotonic() + limit_s, 0
+        with self._changed:
+            while True:
+                events = self._by_session.get(session_id, [])
+                for marked in events[place:]:
+                    if marked.at_ns >= since_ns and found(marked.event):
+                        return marked
+                place = len(events)
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0:
+                    return None
+                self._changed.wait(left_s)
+
+
+class Person:
+    """A session whose events are looked at.
+
+    Args:
+        hearing: hears them.
+        session_id: which.
+        end: ends it.
+        handle: into the engine, where its media are given here.
+    """
+
+    def __init__(
+        self,
+        hearing: Hearing,
+        session_id: str,
+        end: Callable[[], None],
+        handle: LiveHandle | None = None,
+    ) -> None:
+        self.session_id: Final = session_id
+        self._hearing = hearing
+        self._end = end
+        self._handle = handle
+
+    def wait(
+        self, found: Callable[[Any], bool], since_ns: int = 0, limit_s: float = PATIENCE_S
+    ) -> Marked | None:
+        """The first event of a kind after a moment."""
+        return self._hearing.wait(self.session_id, found, since_ns, limit_s)
+
+    def waited_ms(
+        self, found: Callable[[Any], bool], since_ns: int, limit_s: float = PATIENCE_S
+    ) -> float | None:
+        """How long after a moment it came."""
+        marked = self.wait(found, since_ns, limit_s)
+        return None if marked is None else (marked.at_ns - since_ns) / NS_PER_MS
+
+    def gap_hops(self, from_ns: int, to_ns: int) -> float | None:
+        """Largest distance between two results, see `judge.gap_hops`."""
+        told = [Told(m.at_ns / NS_PER_MS, m.event) for m in self.events]
+        return gap_hops(told, from_ns / NS_PER_MS, to_ns / NS_PER_MS, HOP_MS)
+
+    def missing(self) -> int:
+        """Windows that were never read, before the last that was."""
+        ends = {m.event.window.end_ms for m in self.events if is_result(m.event)}  # type: ignore[attr-defined]
+        return 0 if not ends else (max(ends) - min(ends)) // HOP_MS + 1 - len(ends)
+
+    def dropped(self) -> dict[str, int]:
+        """Media that the engine did not take in time, by reason."""
+        total: dict[str, int] = {}
+        for counts in self._handle.statistics().values() if self._handle else ():
+            for reason, count in counts.dropped.items():
+                total[str(reason)] = total.get(str(reason), 0) + count
+        return {reason: count for reason, count in total.items() if count}
+
+    @property
+    def events(self) -> list[Marked]:
+        """All events so far."""
+        return self._hearing.of(self.session_id)
+
+    def stop(self, limit_s: float = 10.0) -> None:
+        """End it and wait for its last event."""
+        self._end()
+        self.wait(lambda event: event.type == "session.closed", 0, limit_s)
+
+
+def is_result(event: Event) -> bool:
+    """Whether an event is the first reading of a window."""
+    return isinstance(event, MeasurementResult)
+
+
+def reads(modality: Modality) -> Callable[[Event], bool]:
+    """Finds a result in which a modality was measured."""
+    return lambda e: (
+        isinstance(e, MeasurementResult) and e.modalities[modality].source == "measured"
+    )
+
+
+def changes(modality: Modality, *states: str) -> Callable[[Event], bool]:
+    """Finds a change of a sensor to one of some states."""
+    return lambda e: isinstance(e, SensorHealth) and e.modality == modality and e.state in states
+
+
+def used(modality: Modality) -> Callable[[Event], bool]:
+    """Finds a change after which a sensor counts as measured."""
+    return lambda e: isinstance(e, SensorHealth) and e.modality == modality and is_used(e)
+
+
+def error_of(worker: str) -> Callable[[Event], bool]:
+    """Finds the event that says that a worker died."""
+    return lambda e: isinstance(e, ErrorEvent) and e.code in DEATHS and e.message.startswith(worker)
+
+
+class Rig:
+    """A started engine and a server, on this machine alone.
+
+    Args:
+        folder: for the speech model.
+        words: whether to run speech to text, on an untrained model.
+    """
+
+    def __init__(self, folder: Path, *, words: bool = True) -> None:
+        asr = str(untrained_whisper(folder / "whisper")) if words else "off"
+        self.hearing = Hearing()
+        self.engine = LiveEngine(Settings(asr=asr), self.hearing, most=4)
+        began_s = time.monotonic()
+        self.engine.start()
+        self.engine.wait_ready(READY_S)
+        self.load_s: Final = time.monotonic() - began_s
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> "Server":
+        """The server, started when it is first needed."""
+        if self._server is None:
+            self._server = Server(self.engine, self.hearing)
+        return self._server
+
+    @contextmanager
+    def listening_on(self, host: str) -> Iterator[str]:
+        """Serve on one more address for a while; gives where."""
+        self._close_server()
+        self._server = Server(self.engine, self.hearing, (host,))
+        try:
+            yield f"http://{host}:{self._server.port}"
+        finally:
+            self._close_server()
+
+    def pid(self, worker: str) -> int | None:
+        """Process id of a worker; None while it is down."""
+        return self.engine.worker_pids()[worker]
+
+    def all_up(self, limit_s: float = PATIENCE_S) -> bool:
+        """Wait until every worker runs and is read from."""
+        person = self.play()
+        fine = person.wait(reads("face"), 0, limit_s) and person.wait(reads("audio"), 0, limit_s)
+        person.stop()
+        return fine is not None and None not in self.engine.worker_pids().values()
+
+    def play(self, inject: str = "") -> Person:
+        """A session on the bundled sample, again and again."""
+        handle: LiveHandle = self.engine.open(Opening("p1", "test", inject=inject))
+        player = FilePlayer(sample_path(), handle, loop=True)
+        player.start()
+
+        def end() -> None:
+            player.stop()
+            handle.end("end")
+
+        return Person(self.hearing, handle.session_id, end, handle)
+
+    def respawned_ms(self, worker: str, old: int, since_ns: int) -> float | None:
+        """How long after a moment another process had taken a worker's place."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
+            pid = self.pid(worker)
+            if pid is not None and pid != old:
+                return (time.monotonic_ns() - since_ns) / NS_PER_MS
+            time.sleep(0.005)
+        return None
+
+    def close(self) -> list[int]:
+        """End everything.
+
+        Returns:
+            processes that were left behind.
+        """
+        self._close_server()
+        pids = [pid for pid in self.engine.worker_pids().values() if pid is not None]
+        self.engine.close()
+        return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+    def _close_server(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+class Server:
+    """The server in a thread of its own, on a free port of this machine.
+
+    Args:
+        engine: started, or not, for what needs no session.
+        hearing: was given to the engine.
+        hosts: further addresses to listen on.
+    """
+
+    def __init__(self, engine: LiveEngine, hearing: Hearing, hosts: tuple[str, ...] = ()) -> None:
+        include_loopback()
+        self.port = free_port()
+        self._hosts = ("127.0.0.1", *hosts)
+        self._engine, self._hearing = engine, hearing
+        self.tasks_before = 0
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, name="fault-server", daemon=True)
+        self._up = threading.Event()
+        self._stop = asyncio.Event()
+        self._thread.start()
+        assert self._up.wait(30), "the server did not start"
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, work: Coroutine[Any, Any, T], limit_s: float = PATIENCE_S) -> T:
+        """Run something on the server's event loop and wait for it."""
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
+        return future.result(limit_s)
+
+    def tasks(self) -> int:
+        """How many tasks run on its event loop."""
+
+        async def count() -> int:
+            return len(asyncio.all_tasks())
+
+        return self.ask(count())
+
+    def close(self) -> None:
+        """End it."""
+        self.loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(self._serve())
+        self.loop.close()
+
+    async def _serve(self) -> None:
+        names = [f"{host}:{self.port}" for host in self._hosts]
+        access = Access(frozenset(names), frozenset(f"http://{name}" for name in names), "")
+        options = DeskOptions(own_terms=OWN_TERMS)
+        self.desk = Desk(self._engine, self._hearing.server, options)
+        runner = web.AppRunner(make_app(self.desk, access), shutdown_timeout=1.0)
+        await runner.setup()
+        for host in self._hosts:
+            await web.TCPSite(runner, host, self.port).start()
+        self._up.set()
+        await self._stop.wait()
+        await runner.cleanup()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def call(method: str, url: str, **options: Any) -> tuple[int, str]:
+    """One HTTP request: status and body."""
+    limit = aiohttp.ClientTimeout(total=30)
+    async with (
+        aiohttp.ClientSession(timeout=limit) as http,
+        http.request(method, url, **options) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+def resident_mib(pid: int | None = None) -> float:
+    """Memory that a process holds, as Linux counts it."""
+    status = Path(f"/proc/{os.getpid() if pid is None else pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and waits for its parent does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")

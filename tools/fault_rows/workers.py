@@ -1,0 +1,212 @@
+"""Rows 16, 17 and 20 to 22: workers that die, hang, run out of memory, crash or are too slow."""
+
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tacit.pipeline.config import Settings
+from tacit.pipeline.events import Event
+from tacit.pipeline.faults.outcome import Outcome
+from tacit.pipeline.job import Job
+from tacit.pipeline.plan import on_bus
+from tacit.pipeline.supervisor import RestartRule, Supervised, WorkerProcess
+from tacit.stream.endpoints import bus_place
+from tacit.stream.packet import NS_PER_MS, NS_PER_S
+from tools.fault_rows.registry import Setting, fault
+from tools.fault_rows.rig import (
+    PATIENCE_S,
+    Person,
+    Rig,
+    alive,
+    changes,
+    error_of,
+    reads,
+    used,
+)
+
+WORKERS: Final = ("face", "audio", "text", "recognizer")
+NOTICED_MS: Final = 50.0
+REPLACED_MS: Final = 2000.0
+AGAIN_MS: Final = 3000.0
+"""The second death within a minute waits two seconds by the back-off."""
+HUNG_MS: Final = 10_000.0
+Break = Callable[[int], None]
+
+
+def kill(pid: int) -> None:
+    """End it at once, as the system does when memory is short."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def stop(pid: int) -> None:
+    """Let it hang."""
+    os.kill(pid, signal.SIGSTOP)
+
+
+def crash(pid: int) -> None:
+    """A write to address 0 in native code."""
+    os.kill(pid, signal.SIGSEGV)
+
+
+def exhaust(pid: int) -> None:
+    """Refuse it every further byte of memory."""
+    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+
+
+def broken(rig: Rig, worker: str, how: Break) -> Outcome:
+    """Break a worker under a session, and watch it come back."""
+    person = rig.play()
+    try:
+        return _watched(rig, person, worker, how)
+    finally:
+        person.stop()
+
+
+def back_again(worker: str) -> Callable[[Event], bool]:
+    """Finds what shows that a worker that was replaced does its work."""
+    match worker:
+        case "face":
+            return reads("face")
+        case "text":
+            return used("text")
+        case _:
+            return reads("audio")
+
+
+def _watched(rig: Rig, person: Person, worker: str, how: Break) -> Outcome:
+    assert person.wait(reads("audio")), "no voice is read"
+    assert person.wait(reads("face")), "no face is read"
+    old = rig.pid(worker)
+    assert old is not None
+    since_ns = time.monotonic_ns()
+    how(old)
+    outcome = Outcome(detected_ms=person.waited_ms(error_of(worker), since_ns))
+    respawned_ms = rig.respawned_ms(worker, old, since_ns)
+    noticed_ms = outcome.detected_ms or 0.0
+    outcome.recovered_ms = None if respawned_ms is None else respawned_ms - noticed_ms
+    again = person.wait(back_again(worker), time.monotonic_ns())
+    now_ns = time.monotonic_ns()
+    outcome.gap_hops = person.gap_hops(since_ns, now_ns)
+    found = "never" if again is None else f"{(again.at_ns - since_ns) / NS_PER_MS:.0f} ms in all"
+    outcome.check("it is used again", again is not None, found)
+    outcome.check("no window is missing", person.missing() == 0, person.missing())
+    outcome.check("the old process is gone", not alive(old))
+    return outcome
+
+
+def _add(worker: str, name: str, how: Break, detect_ms: float, row: int = 20) -> None:
+    replaced_ms = REPLACED_MS if how is kill else AGAIN_MS
+
+    @fault(row, name, "P", detect_ms=detect_ms, recover_ms=replaced_ms, gap_hops=2)
+    def run(setting: Setting) -> Outcome:
+        return broken(setting.rig(), worker, how)
+
+
+# Each worker's turns lie apart: its back-off doubles with each death within a minute.
+for _worker in WORKERS:
+    _add(_worker, f"{_worker}-killed", kill, NOTICED_MS)
+for _worker in WORKERS:
+    _add(_worker, f"{_worker}-hangs", stop, HUNG_MS, 17 if _worker == "text" else 20)
+_add("audio", "audio-out-of-memory", exhaust, 1000)
+_add("face", "face-segfault", crash, NOTICED_MS, 22)
+
+
+@fault(20, "worker-fails-to-load", "P", detect_ms=10_000)
+def worker_fails_to_load(setting: Setting) -> Outcome:
+    """A worker whose weights are gone says so in one line and ends by itself."""
+    outcome = Outcome()
+    with _supervised(setting.folder) as worker:
+        began_s = time.monotonic()
+        worker.start()
+        while worker.process.exit_code() is None and time.monotonic() - began_s < PATIENCE_S:
+            time.sleep(0.01)
+        outcome.detected_ms = (time.monotonic() - began_s) * 1000
+        death = worker.check(0)
+        detail = "" if death is None else death.detail
+        outcome.check("it names the file", "manifest.json" in detail, detail)
+    return outcome
+
+
+@fault(21, "crash-loop", "P")
+def crash_loop(setting: Setting) -> Outcome:
+    """A worker dies at every start: it waits 1, 2, 4, 8 s, and stays down after the fifth."""
+    outcome, waits, now_ns = Outcome(), [], 0
+    permanent = False
+    with _supervised(setting.folder) as worker:
+        worker.start()
+        for _ in range(5):
+            pid = worker.process.pid
+            if pid is not None:
+                kill(pid)
+            while worker.process.exit_code() is None:
+                time.sleep(0.002)
+            death = worker.check(now_ns)
+            assert death is not None
+            permanent = death.permanent
+            begin_ns = now_ns
+            while not permanent and not worker.revive(now_ns):
+                now_ns += 10 * NS_PER_MS
+            waits.append(round((now_ns - begin_ns) / NS_PER_S, 2))
+        outcome.check("back-off of 1, 2, 4 and 8 s", waits[:4] == [1, 2, 4, 8], waits[:4])
+        outcome.check("the fifth death in a minute opens the breaker", permanent)
+        late = worker.revive(now_ns + 3600 * NS_PER_S)
+        outcome.check("it stays down after that", not late)
+    return outcome
+
+
+@fault(16, "words-slow", "P", detect_ms=5000, recover_ms=4000, gap_hops=2)
+def words_slow(setting: Setting) -> Outcome:
+    """Speech to text gets a tenth of the time that it needs."""
+    rig = setting.rig()
+    person, pid = rig.play(), rig.pid("text")
+    assert pid is not None
+    assert person.wait(reads("audio"))
+    assert person.wait(used("text"))
+    ended = threading.Event()
+
+    def throttle() -> None:
+        while not ended.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            ended.wait(0.9)
+            os.kill(pid, signal.SIGCONT)
+            ended.wait(0.02)
+
+    slow = threading.Thread(target=throttle, daemon=True)
+    since_ns = time.monotonic_ns()
+    slow.start()
+    outcome = Outcome(detected_ms=person.waited_ms(changes("text", "degraded", "lost"), since_ns))
+    time.sleep(2.0)
+    ended.set()
+    slow.join()
+    end_ns = time.monotonic_ns()
+    outcome.recovered_ms = person.waited_ms(used("text"), end_ns)
+    outcome.gap_hops = person.gap_hops(since_ns, end_ns)
+    other = [m for m in person.events if m.at_ns > since_ns and changes("audio", "lost")(m.event)]
+    outcome.check("voice and face go on", not other, len(other))
+    person.stop()
+    return outcome
+
+
+class _supervised:
+    """A worker under supervision whose weights are missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Supervised:
+        self._bus = bus_place()
+        place = self._bus.__enter__()
+        settings = Settings(asr="off", weights=self._folder / "none")
+        job = on_bus(Job(settings=settings, live=1), place, "face")
+        job = job.model_copy(update={"listen": place.endpoint("to-face")})
+        self._worker = Supervised(WorkerProcess("face", self._folder), job, RestartRule())
+        return self._worker
+
+    def __exit__(self, *_error: object) -> None:
+        self._worker.process.close()
+        self._bus.__exit__(None, None, None)
