@@ -7,6 +7,7 @@ the SHA-256 of the weights, because safetensors itself notices no flipped bit in
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,9 +57,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / "manifest.json"
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise CheckpointError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(_bounded(path, MAX_MANIFEST_BYTES))
     except FileNotFoundError as exc:
         raise CheckpointError(
             f"{path}: no checkpoint here; reinstall tacit or run tools/train.py"
@@ -94,9 +93,7 @@ def read_verified(folder: Path, kind: str) -> tuple[bytes, Manifest]:
         raise CheckpointError(f"{folder}: holds a {manifest.kind!r} model, {kind!r} wanted")
     path = folder / WEIGHTS_NAME
     try:
-        if path.stat().st_size > MAX_WEIGHT_BYTES:
-            raise CheckpointError(f"{path}: larger than {MAX_WEIGHT_BYTES} bytes")
-        weights = path.read_bytes()
+        weights = _bounded(path, MAX_WEIGHT_BYTES)
     except OSError as exc:
         raise CheckpointError(f"{path}: cannot be read ({exc.strerror}); reinstall tacit") from exc
     digest = hashlib.sha256(weights).hexdigest()
@@ -106,6 +103,22 @@ def read_verified(folder: Path, kind: str) -> tuple[bytes, Manifest]:
             "the file is damaged or changed: reinstall tacit or train it anew"
         )
     return weights, manifest
+
+
+def _bounded(path: Path, most: int) -> bytes:
+    """A file's content; a device has no size and never ends, and the file may still grow.
+
+    Raises:
+        CheckpointError: no plain file, or too large.
+        OSError: it cannot be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise CheckpointError(f"{path}: is no plain file; reinstall tacit")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise CheckpointError(f"{path}: larger than {most} bytes")
+    return content
 
 
 def combined_hash(parts: Mapping[str, str]) -> str:

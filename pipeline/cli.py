@@ -26,6 +26,11 @@ COMMANDS: Final = {
         "serve", "serve_command", "Serve the page, WebRTC ingest and events, until Ctrl-C."
     ),
     "replay": Deferred("replay", "replay_command", "Read a recording, window by window."),
+    "inject": Deferred(
+        "inject",
+        "inject_command",
+        "Break a sensor on purpose, and measure how soon that is noticed and over.",
+    ),
     "record": Deferred(
         "record",
         "record_command",

@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from tacit.models.errors import CheckpointError
-from tacit.models.manifest import SHIPPED, Manifest, combined_hash, read_manifest, render_card
+from tacit.models.manifest import (
+    SHIPPED,
+    Manifest,
+    combined_hash,
+    read_manifest,
+    read_verified,
+    render_card,
+)
 
 CARD = Manifest(
     kind="test",
@@ -62,3 +69,16 @@ def test_every_shipped_card_is_the_one_of_its_manifest(kind: str) -> None:
 
 def test_what_ships_is_small() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*")) < 25 * 1024 * 1024
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "manifest.json"])
+def test_a_device_in_place_of_a_file_is_refused_and_not_read(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "face"
+    folder.mkdir()
+    for file in ("model.safetensors", "manifest.json"):
+        (folder / file).write_bytes((SHIPPED / "face" / file).read_bytes())
+    read_verified(folder, "face")
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=f"{name}: is no plain file"):
+        read_verified(folder, "face")

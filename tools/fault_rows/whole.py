@@ -20,6 +20,7 @@ from tools.fault_rows.virtual import HOP_MS, VirtualGraph
 
 FLAP_HZ: Final = 0.7
 FLAP_S: Final = 300.0
+MINUTES: Final = 10
 LEAST_APART_MS: Final = 2000.0
 
 
@@ -100,13 +101,13 @@ def stages_overloaded(_setting: Setting) -> Outcome:
     return outcome
 
 
-@fault(48, "an-hour-of-faults", "V", gap_hops=2)
-def an_hour_of_faults(_setting: Setting) -> Outcome:
-    """A virtual hour in which sensors fail at random."""
+@fault(48, "minutes-of-faults", "V", gap_hops=2)
+def minutes_of_faults(_setting: Setting) -> Outcome:
+    """Virtual minutes in which sensors fail at random; `docs/health.md` has the virtual day."""
     source = random.Random(5)
     graph = quick_graph().run(10.0)
     marks: list[tuple[float, int, int]] = []
-    for _minute in range(60):
+    for _minute in range(MINUTES):
         kind = source.choice(("sound", "picture", "both", "none"))
         sound, picture = graph.sound, graph.picture
         if kind in ("sound", "both"):
