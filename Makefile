@@ -1,6 +1,6 @@
 # Everything a person types. Longer logic lives in tools/setup.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types links architecture unit clean
+.PHONY: help setup demo test faults check lint types links architecture unit clean
 .SUFFIXES:
 
 READY := .venv/.ready
@@ -29,6 +29,11 @@ test: setup ## run every test
 	$(RUN)python -m pytest -q -n $(JOBS) --dist loadfile -m "not live" || failed=$$?; \
 	$(RUN)python -m pytest -q -m live || failed=$$?; \
 	exit $$failed
+
+faults: setup ## break Tacit in every way of the fault table, and measure (docs/reliability.md)
+	@sh tools/setup.sh --tests
+	@OMP_NUM_THREADS=1 $(RUN)python tools/faults.py run --out results/faults/table.jsonl; \
+		status=$$?; $(RUN)python tools/faults.py render; exit $$status
 
 check: lint types architecture unit ## lint, types, architecture and unit tests, in under a minute
 

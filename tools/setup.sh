@@ -38,6 +38,8 @@ package_for() {
         dnf:libGL.so.1) echo mesa-libGL ;;
         dnf:libgthread-2.0.so.0) echo glib2 ;;
         dnf:ffmpeg) echo ffmpeg-free ;;
+        apt-get:ip) echo iproute2 ;;
+        dnf:ip) echo iproute ;;
         *) echo "$1" ;;
     esac
 }
@@ -84,6 +86,8 @@ missing_test_programs() {
     for program in ffmpeg espeak-ng; do
         command -v "$program" >/dev/null 2>&1 || package_for "$program"
     done
+    # For faults of the network; without it those are not run.
+    [ "$(uname -s)" != Linux ] || command -v ip >/dev/null 2>&1 || package_for ip
     # Ubuntu's package of this name is a stub that asks for a snap; there the tests are skipped.
     command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
         grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null || [ "$(package_system)" = brew ] || package_for chromium

@@ -4,7 +4,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,11 @@ APART_S: Final = 61.0
 
 
 def run_campaign(
-    folder: Path, times: int, seed: int, say: Callable[[str], None], *, words: bool = True
+    folder: Path,
+    times: int,
+    seed: int,
+    say: Callable[[str], None],
+    workers: Sequence[str] = WORKERS,
 ) -> dict[str, Any]:
     """Break each worker in each way so many times.
 
@@ -30,19 +34,18 @@ def run_campaign(
         times: how often each.
         seed: chooses the order.
         say: told each incident in one line.
-        words: whether speech to text runs as well.
+        workers: which of them.
 
     Returns:
         "summary" with what has to hold, and "incidents".
     """
-    names = [w for w in WORKERS if words or w != "text"]
-    plan = [(worker, way) for worker in names for way in WAYS] * times
+    plan = [(worker, way) for worker in workers for way in WAYS] * times
     random.Random(seed).shuffle(plan)
-    rig = Rig(folder, words=words)
+    rig = Rig(folder, words="text" in workers)
     person = rig.play()
     assert person.wait(is_result, 0, PATIENCE_S) is not None
     before = _held()
-    deaths: dict[str, list[float]] = {name: [] for name in names}
+    deaths: dict[str, list[float]] = {name: [] for name in workers}
     incidents, pids = [], set(_pids(rig))
     for worker, way in plan:
         _keep_apart(deaths[worker])
@@ -60,25 +63,29 @@ def run_campaign(
     rig.close()
     time.sleep(0.5)
     orphans = [pid for pid in pids if alive(pid)]
-    gaps = [i["gap_hops"] for i in incidents if i["gap_hops"] is not None]
     grown = {name: round(after[name] - before[name], 1) for name in after}
+    summary = _summary(incidents, missing, len(orphans), grown)
+    return {"summary": summary, "seed": seed, "times": times, "incidents": incidents}
+
+
+def _summary(
+    incidents: list[dict[str, Any]], missing: int, orphans: int, grown: dict[str, float]
+) -> dict[str, Any]:
+    """What has to hold."""
+    gaps = [i["gap_hops"] for i in incidents if i["gap_hops"] is not None]
     never = sum(i["back_ms"] is None for i in incidents)
-    summary = {
+    held = grown["mib"] <= MOST_GROWN_MIB and grown["descriptors"] <= 4 and grown["threads"] <= 2
+    return {
         "incidents": len(incidents),
         "never_back": never,
         "windows_missing": missing,
         "worst_gap_hops": max(gaps, default=None),
-        "orphans": len(orphans),
+        "orphans": orphans,
         "grown": grown,
-        "passed": not never
-        and not missing
-        and not orphans
+        "passed": not (never or missing or orphans)
         and max(gaps, default=0.0) <= MOST_GAP_HOPS
-        and grown["mib"] <= MOST_GROWN_MIB
-        and grown["descriptors"] <= 4
-        and grown["threads"] <= 2,
+        and held,
     }
-    return {"summary": summary, "seed": seed, "times": times, "incidents": incidents}
 
 
 def _break(rig: Rig, person: Person, worker: str, way: str) -> dict[str, Any]:
