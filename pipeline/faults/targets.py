@@ -173,7 +173,8 @@ async def _served(fault: SensorFault, address: Server, when: When) -> tuple[list
         name, own = await _session(http, address)
         path = f"/api/sessions/{name}"
         async with http.ws_connect("/ws", params={"session": name}) as socket:
-            told, began_s = [], time.monotonic()
+            told: list[Told] = []
+            began_s = time.monotonic()
             listening = asyncio.create_task(_listen(socket, told, began_s))
             try:
                 await asyncio.sleep(when.at_s)

@@ -111,7 +111,7 @@ def _vanished(rig: Rig, how: signal.Signals) -> Outcome:
         one.process.send_signal(how)
         person, outcome = one.person, Outcome()
         outcome.detected_ms = person.waited_ms(changes("audio", "degraded", "lost"), since_ns)
-        lost = [person.waited_ms(changes(m, "lost"), since_ns) for m in ("audio", "face")]  # type: ignore[arg-type]
+        lost = [person.waited_ms(changes(m, "lost"), since_ns) for m in ("audio", "face")]
         slowest = max((ms for ms in lost if ms is not None), default=None)
         fine = None not in lost and slowest is not None and slowest <= LOST_MS
         outcome.check("both are lost within 2 s", fine, f"{slowest} ms")

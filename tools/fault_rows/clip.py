@@ -50,8 +50,8 @@ def sample_clip() -> Clip:
     """The bundled sample, decoded once."""
     path, source = sample_path(), np.random.default_rng(0)
     # The sample ends in digital silence; a microphone gives the noise of its room.
-    sounds = [
-        p.data + (ROOM * source.standard_normal(320)).astype(np.float32)
+    sounds: list[Sound] = [
+        np.asarray(p.data, np.float32) + (ROOM * source.standard_normal(320)).astype(np.float32)
         for p in audio_packets(path)
         if p.data.size == 320
     ]

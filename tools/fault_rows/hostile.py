@@ -279,8 +279,9 @@ def callers_from_elsewhere(_setting: Setting) -> Outcome:
 
 
 def _own_addresses() -> list[str]:
+    """All but the one that is listened on; the machine itself has more than one."""
     found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
-    return sorted({str(info[4][0]) for info in found} - {"127.0.0.1", "127.0.1.1"})
+    return sorted({"127.0.0.2", *(str(info[4][0]) for info in found)} - {"127.0.0.1"})
 
 
 def _refused(address: str, port: int) -> bool:
@@ -303,7 +304,8 @@ def frames_malformed(_setting: Setting) -> Outcome:
     tracemalloc.start()
     for _ in range(FRAMES):
         parts = _damaged(good, rng)
-        began_s = time.perf_counter()
+        # CPU time: on a busy machine the clock says more of others than of this.
+        began_s = time.thread_time()
         try:
             decode([memoryview(part) for part in parts])
             accepted += 1
@@ -312,7 +314,7 @@ def frames_malformed(_setting: Setting) -> Outcome:
         except Exception as exc:  # noqa: BLE001 - what must not happen is counted
             other += 1
             outcome.check("only one kind of error", False, repr(exc))
-        slowest_s = max(slowest_s, time.perf_counter() - began_s)
+        slowest_s = max(slowest_s, time.thread_time() - began_s)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     outcome.drops = {"refused": refused}

@@ -132,7 +132,7 @@ async def _lossy_call(loss: float, kept: float) -> Outcome:
         caller, peer = Caller(sample_path(), ("audio",)), Peer()
         began_s = sink.loop.time()
         answer = await peer.answer(await caller.offer())
-        peer.attach(sink)  # type: ignore[arg-type]
+        peer.attach(sink)
         await caller.accept(answer)
         async with asyncio.timeout(40):
             await sink.is_connected.wait()

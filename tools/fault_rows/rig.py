@@ -341,6 +341,10 @@ class Server:
         self._up.set()
         await self._stop.wait()
         await runner.cleanup()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 def free_port() -> int:

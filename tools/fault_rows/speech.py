@@ -17,7 +17,7 @@ NOISE_S: Final = 600
 BLOCK: Final = 16_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Word:
     word: str
     start: float
@@ -25,9 +25,9 @@ class _Word:
     probability: float = 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Segment:
-    words: list[_Word]
+    words: list[_Word] | None
 
 
 @dataclass(frozen=True, slots=True)

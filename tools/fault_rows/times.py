@@ -115,7 +115,7 @@ def remote_clock_restarts(_setting: Setting) -> Outcome:
 def packets_shuffled(_setting: Setting) -> Outcome:
     """Frames come in any order within their grace, some twice, some too late."""
     source, outcome = random.Random(4), Outcome()
-    frames = [_frame(m, t) for m in ("audio", "face") for t in range(0, 6000, 40)]  # type: ignore[arg-type]
+    frames = [_frame(m, t) for m in ("audio", "face") for t in range(0, 6000, 40)]
     wanted = _windows(_windower(), [(f.t_ns + f.duration_ns, f) for f in frames])
     differing = 0
     late = twice = 0
@@ -183,7 +183,7 @@ def words_late(_setting: Setting) -> Outcome:
     for delay_ms, wanted in ((1500, "held"), (2500, "late")):
         cut = _windower()
         for modality in ("audio", "face"):
-            cut.advance(modality, 5000 * NS_PER_MS)  # type: ignore[arg-type]
+            cut.advance(modality, 5000 * NS_PER_MS)
         cut.poll(5000 * NS_PER_MS)
         told = cut.add(_frame("text", 5000 - delay_ms - 200, 200))
         revised = [c.index for c in cut.poll(5000 * NS_PER_MS)]
@@ -225,7 +225,7 @@ def _windows(cut: Windower, arrivals: list[tuple[int, FeatureFrame]]) -> dict[in
             cut.add(queue[done][1])
             done += 1
         for modality in ("audio", "face"):
-            cut.advance(modality, (now_ms - 240) * NS_PER_MS)  # type: ignore[arg-type]
+            cut.advance(modality, (now_ms - 240) * NS_PER_MS)
         final |= {closed.index: closed for closed in cut.poll(now_ms * NS_PER_MS)}
     return {
         k: b"".join(c.window.values[m].tobytes() + c.window.mask[m].tobytes() for m in DIMS)

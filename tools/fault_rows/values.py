@@ -181,5 +181,5 @@ def _window(measured: set[Modality]) -> FeatureWindow:
     }
     mask = {m: np.full(config.bins, m in measured) for m in MODALITIES}
     coverage = {m: float(m in measured) for m in MODALITIES}
-    lost: frozenset[Modality] = frozenset({"face"}) - measured
+    lost: frozenset[Modality] = frozenset() if "face" in measured else frozenset({"face"})
     return FeatureWindow("p1", 3 * NS_PER_S, 6 * NS_PER_S, values, mask, coverage, lost)

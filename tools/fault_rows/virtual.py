@@ -262,8 +262,9 @@ class VirtualGraph:
     def flagged_ms(self, modality: Modality, flag: str, since_ms: float) -> float | None:
         """How long after a moment the first features with a quality flag were accepted."""
         for at_ms, packet in self.tap.packets:
-            later = packet.modality == modality and packet.t_capture_ns >= since_ms * NS_PER_MS
-            if later and flag in packet.meta.get("flags", ()):
+            fits = packet.modality == modality and packet.kind == "feature"
+            later = fits and packet.t_capture_ns >= since_ms * NS_PER_MS
+            if later and flag in quality_of(packet.meta).flags:
                 return at_ms - since_ms
         return None
 
