@@ -185,7 +185,7 @@ class StreamRules:
     interval_ns: int
     at_end: bool
     slack_ns: int
-    expire_ns: int = 900 * NS_PER_MS
+    expire_ns: int = 850 * NS_PER_MS
     start_ns: int = 3 * NS_PER_S
     stale_reason: str = NO_DATA
     slowest_ns: int = NS_PER_S
@@ -193,7 +193,7 @@ class StreamRules:
 
 def _default_streams() -> Mapping[Modality, StreamRules]:
     return {
-        "audio": StreamRules(20 * NS_PER_MS, at_end=True, slack_ns=240 * NS_PER_MS),
+        "audio": StreamRules(20 * NS_PER_MS, at_end=True, slack_ns=150 * NS_PER_MS),
         "face": StreamRules(
             33 * NS_PER_MS, at_end=False, slack_ns=150 * NS_PER_MS, slowest_ns=180 * NS_PER_MS
         ),

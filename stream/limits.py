@@ -78,8 +78,9 @@ MAX_STARTS_PER_MINUTE: Final = 60
 BODY_S: Final = 5.0
 CONNECT_S: Final = 10.0
 NEGOTIATE_S: Final = 5.0
-# A peer whose media stopped is given up after this; aiortc itself takes half a minute.
-PEER_GONE_NS: Final = 10 * NS_PER_S
+# A peer whose media stopped is given up after this, so that its place is free within ten seconds;
+# aiortc itself takes half a minute.
+PEER_GONE_NS: Final = 9 * NS_PER_S
 MAX_SOCKETS: Final = 32
 MAX_SOCKET_MESSAGE_BYTES: Final = 64 * 1024
 MAX_SOCKET_MESSAGES_PER_S: Final = 50

@@ -24,7 +24,8 @@ from .session import LiveSession
 
 CLOSING_NS: Final = 600 * NS_PER_MS
 """How long a session that ends waits for what is still in its stages."""
-CARE_NS: Final = 50 * NS_PER_MS
+CARE_NS: Final = 20 * NS_PER_MS
+"""How often the workers are looked after: a dead one is to be noticed within 50 ms."""
 BOOKS_NS: Final = 500 * NS_PER_MS
 SOURCES: Final[tuple[Modality, ...]] = ("audio", "face")
 
@@ -220,8 +221,8 @@ class LiveLoop:
                 raise EngineFailed(death.detail)
 
     def _look_after(self, now_ns: int) -> None:
-        transit_ns = max((s.session.transit_ns for s in self.seats.values()), default=0)
-        if self.overload.observe(transit_ns, now_ns):
+        late_ns = max((s.session.late_ns for s in self.seats.values()), default=0)
+        if self.overload.observe(late_ns, now_ns):
             for seat in self.seats.values():
                 seat.session.note(*WORDS[self.overload.level])
         for down in self._pool.look_after(now_ns):

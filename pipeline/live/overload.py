@@ -46,8 +46,8 @@ class OverloadRules:
     """
 
     late_ns: int = 250 * NS_PER_MS
-    worse_ns: int = 2 * NS_PER_S
-    better_ns: int = 5 * NS_PER_S
+    worse_ns: int = 1500 * NS_PER_MS
+    better_ns: int = 4 * NS_PER_S
 
 
 class Overload:

@@ -31,6 +31,8 @@ LEVEL_NS: Final = 250 * NS_PER_MS
 """How often viewers are shown how loud it is."""
 EASE: Final = 0.002
 """Share of its excess that the transit loses with each packet, so that one slow moment passes."""
+QUICK_EASE: Final = 0.02
+"""The same for how late things are at present: below a second, so that an end is soon seen."""
 MOST_OUT: Final[Mapping[Modality, int]] = {"face": 3, "audio": 25}
 """Pieces under way through a stage; beyond, the stage is too slow and new ones are dropped."""
 
@@ -93,6 +95,7 @@ class LiveSession:
         self._clock = clock
         self._anchor_ns = anchor_ns
         self._transit_ns = float(TRANSIT_NS)
+        self._late_ns = 0.0
         self._intake = Intake(setup, identity, tap)
         self._traces = Traces()
         self._level_due_ns = 0
@@ -108,6 +111,11 @@ class LiveSession:
     def transit_ns(self) -> int:
         """How long what is captured needs to get here, at present."""
         return round(self._transit_ns)
+
+    @property
+    def late_ns(self) -> int:
+        """The same by what came in the last second alone, whatever was learned before."""
+        return round(self._late_ns)
 
     @property
     def waiting(self) -> int:
@@ -247,6 +255,7 @@ class LiveSession:
         if packet.kind != "feature":
             return
         late_ns = self.now_ns - packet.t_end_ns + SPARE_NS
+        self._late_ns = max(late_ns, self._late_ns * (1 - QUICK_EASE))
         eased_ns = self._transit_ns - EASE * (self._transit_ns - TRANSIT_NS)
         self._transit_ns = min(max(eased_ns, late_ns, TRANSIT_NS), MOST_TRANSIT_NS)
 
