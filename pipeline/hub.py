@@ -130,6 +130,7 @@ class Hub:
         self._end_ns = 0
         self._unusable_ns: dict[Modality, int] = {}
         self._failing: dict[Modality, bool] = {}
+        self._unfit: set[Modality] = set()
         self._found: dict[int, Found] = {}
         self._words = WordsCheck()
         self._past = PastMemory(config.grid.bin_ns, config.text_grace_ns)
@@ -195,7 +196,7 @@ class Hub:
         quality = quality_of(packet.meta)
         if packet.modality == "audio":
             self._words.hear(packet, quality)
-        outputs = self._observe(packet, _with_numbers_checked(quality, packet))
+        outputs = self._observe(packet, self._with_numbers_checked(quality, packet))
         if quality.masked and quality.since_ns is not None:
             self._windower.mask(packet.modality, quality.since_ns, packet.t_end_ns)
             self._past.forget(packet.modality, quality.since_ns, packet.t_end_ns)
@@ -205,11 +206,24 @@ class Hub:
         self._advance(packet.modality, _integer(packet.meta["watermark_ns"]))
         return outputs
 
+    def _with_numbers_checked(self, quality: Quality, packet: Packet) -> Quality:
+        """The sensor is flagged whose features are no numbers, or of another length than ours.
+
+        A packet without features, such as of a picture between two readings, counts as the last
+        one that had some.
+        """
+        if packet.data.size:
+            fits = packet.data.shape[-1] == self._dims[packet.modality]
+            good = fits and bool(np.isfinite(packet.data).all())
+            (self._unfit.discard if good else self._unfit.add)(packet.modality)
+        unfit = packet.modality in self._unfit
+        return quality.with_flags(QualityFlag.NONFINITE) if unfit else quality
+
     def _advance(self, modality: Modality, delivered_ns: int) -> None:
         self._windower.advance(modality, delivered_ns - self._rules.settle_ns)
 
     def _frames(self, packet: Packet, trust: float) -> Iterable[FeatureFrame]:
-        if not packet.data.size:
+        if not packet.data.size or packet.data.shape[-1] != self._dims[packet.modality]:
             return
         frame_ns = _integer(packet.meta["frame_ns"])
         start_ns = _integer(packet.meta.get("frames_ns", packet.t_capture_ns))
@@ -305,13 +319,6 @@ class Hub:
         self._found[closed.index] = Found(usable, lost, past, degraded)
         self._found.pop(closed.index - MAX_REVISABLE, None)
         return self._found[closed.index]
-
-
-def _with_numbers_checked(quality: Quality, packet: Packet) -> Quality:
-    """The windower leaves out the frames that hold no numbers; here the sensor is flagged."""
-    if np.isfinite(packet.data).all():
-        return quality
-    return quality.with_flags(QualityFlag.NONFINITE)
 
 
 def _integer(value: object) -> int:

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tacit.models.features import FeatureWindow, Modality
 from tacit.pipeline.health import Health
@@ -221,3 +223,17 @@ def test_a_degraded_sensor_is_trusted_less() -> None:
     assert windows[1500].degradation == {}
     assert windows[7500].degradation == {"face": 0.5}
     assert windows[7500].mask["face"].any()
+
+
+@pytest.mark.parametrize("values", [[np.nan] * 3, [0.0] * 4], ids=["no numbers", "wrong length"])
+def test_features_that_cannot_be_used_are_flagged_and_end_nothing(values: list[float]) -> None:
+    session, outputs = hub(), []
+    outputs += session.start()
+    for k in range(100):
+        packet = feature("face", k * 50 * NS_PER_MS, 50 * NS_PER_MS, Quality())
+        # Every other picture is only looked at, as between two readings.
+        given = np.zeros(0, np.float32) if k % 2 else np.asarray(values, np.float32)
+        outputs += session.accept(replace(packet, data=given) if k >= 20 else packet)
+    states = [(state, reason) for _, state, reason in changes(outputs) if reason == "nonfinite"]
+    assert states == [("degraded", "nonfinite"), ("lost", "nonfinite")]
+    assert not jobs(outputs)[-1].closed.window.mask["face"].any()

@@ -9,6 +9,9 @@ import torch
 
 from tacit.models.errors import ModelError
 from tacit.models.features import MODALITIES, FeatureWindow, Modality, Prediction
+from tacit.models.fusion import Fusion
+from tacit.models.recovery.averaging import read_samples
+from tacit.models.recovery.condition import Condition
 from tacit.models.recovery.cuda import GraphReader
 from tacit.models.recovery.runtime import Recovery
 from tacit.pipeline.events import MeasurementResult
@@ -75,11 +78,14 @@ def recovery_diverges(_setting: Setting) -> Outcome:
     plain = loaded_recognizer().predict(replace(_window({"audio"}), lost=frozenset()))
     for value, wanted in ((np.nan, "nonfinite"), (1e6, "diverged")):
 
-        def spoilt(self: Recovery, condition: Any, v: float = value) -> dict[Modality, Any]:
-            made = _samples(self, condition)
-            return {m: torch.full_like(tensor, v) for m, tensor in made.items()}
+        def spoilt(
+            self: Recovery, fusion: Fusion, condition: Condition, heat: float, v: float = value
+        ) -> Any:
+            made, _ = _drawn(self, fusion, condition, heat)
+            bad = {m: torch.full_like(tensor, v) for m, tensor in made.items()}
+            return bad, read_samples(fusion, bad, condition, heat)
 
-        with mock.patch.object(Recovery, "samples", spoilt):
+        with mock.patch.object(Recovery, "drawn", spoilt):
             reading = loaded_recognizer().predict(_window({"audio"}))
         flag = None if reading.recovery is None else reading.recovery.flag
         outcome.check(f"samples of {value} are flagged", flag in (wanted, "nonfinite"), flag)
@@ -120,7 +126,7 @@ def gpu_absent(_setting: Setting) -> Outcome:
     return outcome
 
 
-_samples = Recovery.samples
+_drawn = Recovery.drawn
 
 
 def _altered(modality: Modality, change: Any) -> Outcome:
