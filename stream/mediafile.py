@@ -30,7 +30,7 @@ from .demux import (
 from .errors import MediaError
 from .limits import MEDIA_MAX_SIDE, MEDIA_PROBE_PACKETS
 from .packet import NS_PER_MS, Packet
-from .pictures import PictureSize, upright_bgr
+from .pictures import PictureSize, Turn, upright_bgr
 from .soundblocks import Block, SoundPlacer
 
 
@@ -256,7 +256,7 @@ def _shots(reader: FrameReader, start_ns: int, max_side: int) -> Iterator[_Shot]
     """Give each picture its duration; one picture is held back until the next is known."""
     nominal_ns = reader.nominal_ns()
     frozen_ns = max(3 * nominal_ns, nominal_ns + 150 * NS_PER_MS)
-    size = PictureSize(max_side, reader.pixel_aspect())
+    size, turn = PictureSize(max_side, reader.pixel_aspect()), Turn()
     held: tuple[int, av.VideoFrame] | None = None
     last_ns, bad_times = -1, 0
     for frame, t_ns in reader.frames():
@@ -267,7 +267,7 @@ def _shots(reader: FrameReader, start_ns: int, max_side: int) -> Iterator[_Shot]
         if held is not None:
             lasted_ns = t_ns - held[0]
             lasted_ns = lasted_ns if lasted_ns <= frozen_ns else nominal_ns
-            yield _Shot(held[0], lasted_ns, upright_bgr(held[1], size), bad_times)
+            yield _Shot(held[0], lasted_ns, upright_bgr(held[1], size, turn), bad_times)
         held = (t_ns, frame) if t_ns >= start_ns else None
     if held is not None:
-        yield _Shot(held[0], nominal_ns, upright_bgr(held[1], size), bad_times)
+        yield _Shot(held[0], nominal_ns, upright_bgr(held[1], size, turn), bad_times)

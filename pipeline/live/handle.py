@@ -14,7 +14,7 @@ from ...stream.channel import Channel, ChannelStatistics
 from ...stream.errors import ChannelClosed
 from ...stream.limits import MEDIA_MAX_SIDE
 from ...stream.packet import NS_PER_S, Modality, Packet
-from ...stream.pictures import PictureSize, upright_bgr
+from ...stream.pictures import PictureSize, Turn, upright_bgr
 from ..handover import Handover
 from ..job import OFFERED, OVERFLOWED
 from ..journal import CloseReason
@@ -37,6 +37,7 @@ class Piece:
         content: sound (N,) float32 at 16 kHz mono; a decoded frame, or (H, W, 3) uint8 BGR.
         offered_ns: when it came, monotonic clock.
         overflowed: the device lost sound right before it.
+        turn: how pictures of its stream are turned.
     """
 
     kind: str
@@ -46,13 +47,14 @@ class Piece:
     content: av.VideoFrame | NDArray[Any] | None = None
     offered_ns: int = field(default_factory=time.monotonic_ns)
     overflowed: bool = False
+    turn: Turn = field(default_factory=Turn)
 
     def packet(self, participant: str, seq: int, meta: Mapping[str, Any]) -> Packet:
         """As a packet."""
         content = self.content
         data: NDArray[Any] = np.zeros(0, np.float32)
         if isinstance(content, av.VideoFrame):
-            data = upright_bgr(content, _SIZE)
+            data = upright_bgr(content, _SIZE, self.turn)
         elif content is not None:
             data = content
         return Packet(
@@ -115,6 +117,7 @@ class LiveHandle:
         self.ending: CloseReason | None = None
         self.closed = False
         self._wake = wake
+        self._turn = Turn()
 
     def now_ns(self) -> int:
         """Session time by the clock."""
@@ -141,7 +144,7 @@ class LiveHandle:
             t_ns: session time at which it was captured.
             duration_ns: until the next one is expected.
         """
-        self._offer(Piece("media", "face", t_ns, duration_ns, frame))
+        self._offer(Piece("media", "face", t_ns, duration_ns, frame, turn=self._turn))
 
     def stream_ended(self, modality: Modality) -> None:
         """No more media of a modality will come."""
