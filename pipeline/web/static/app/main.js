@@ -126,7 +126,7 @@ class Session {
     form.hidden = true;
     view.hidden = badge.hidden = false;
     const waiting = { connecting: "Starting…", weak: message, reconnecting: message }[state];
-    const words = running ? waiting ?? `Expressed emotion is being analysed: ${this.settled.purposeLabel.toLowerCase()}` : message || "Ended";
+    const words = running ? waiting ?? `Expressed emotion is being analysed: ${this.settled.purposeLabel.replace(/^./, first => first.toLowerCase())}` : message || "Ended";
     const button = (text, action) => h("button", { type: "button", class: "small", onclick: action }, text);
     badge.replaceChildren(h("span", { class: `on-air${waiting || !running ? " waiting" : ""}` }, words), this.recordingMark(),
       ...(running ? [button("Stop", () => this.stop(false)), button("Stop and delete", () => this.stop(true))] : [button("Start another", () => leave(this, ""))]));
