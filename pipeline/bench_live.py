@@ -201,7 +201,7 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
 def _lost(engine: LiveEngine, handle: LiveHandle) -> dict[str, float]:
     """Share of the pieces of each stream that came too fast to be read."""
     counts = engine.ask(handle.session_id, lambda session: dict(session.counts)).result(CLOSE_S)
-    found = {}
+    found: dict[str, float] = {}
     for modality, channel in handle.statistics().items():
         lost = sum(channel.dropped.values()) + sum(counts[modality].dropped.values())
         found[modality] = round(lost / max(1, channel.offered), 4)

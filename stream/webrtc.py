@@ -34,6 +34,8 @@ CHANNEL: Final = "events"
 MOST_BUFFERED: Final = 256 * 1024
 """Bytes that may wait in a data channel; beyond, messages are dropped."""
 DRAIN_S: Final = 0.5
+MOST_LATE_CHECKS: Final = 120
+"""Ten minutes of checks, one every 5 s, all of them answered late."""
 log = logging.getLogger(__name__)
 
 
@@ -239,6 +241,15 @@ async def _close_parts(pc: RTCPeerConnection) -> None:
     for part in parts:
         with contextlib.suppress(Exception):
             await part.stop()
+
+
+def stay_with_slow_peers() -> None:
+    """Keep peers that answer late, as they do on a machine that is too busy.
+
+    aioice hangs up after six checks in a row without an answer within half a second, although media
+    come all the while. Who calls this has to notice silent peers, as the server does in 10 s.
+    """
+    aioice.ice.CONSENT_FAILURES = MOST_LATE_CHECKS
 
 
 def include_loopback() -> None:

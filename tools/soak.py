@@ -163,6 +163,7 @@ class Soak:
         counts = {
             "results lost by the server": sum(results.lost for results in told),
             "results lost on the way to clients": sum(results.lost for results in got),
+            "sessions that broke off and began anew": max(0, len(told) - len(got)),
             "clients without results": sum(results.count == 0 for results in got),
             "workers that died": self.listener.errors.get("worker_died", 0),
             "errors in pages": len(complaints),
@@ -184,7 +185,8 @@ def _cores(samples: Sequence[dict[str, Any]]) -> float | None:
     if len(samples) < 2:
         return None
     first, last = samples[0], samples[-1]
-    return round((last["cpu_s"] - first["cpu_s"]) / (last["t_s"] - first["t_s"]), 3)
+    used: float = (last["cpu_s"] - first["cpu_s"]) / (last["t_s"] - first["t_s"])
+    return round(used, 3)
 
 
 def _latency(latencies: Sequence[tuple[float, float]]) -> dict[str, dict[str, float]]:

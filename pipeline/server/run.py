@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ...stream.webrtc import include_loopback
+from ...stream.webrtc import include_loopback, stay_with_slow_peers
 from ..config import ConfigError, Settings
 from ..live.engine import LiveEngine
 from .app import make_app
@@ -91,6 +91,7 @@ async def serve(
         ModelError: weights are missing or damaged.
     """
     include_loopback()
+    stay_with_slow_peers()
     listener = EngineListener()
     engine = LiveEngine(settings, listener)
     desk = Desk(engine, listener, options)

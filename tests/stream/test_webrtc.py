@@ -7,12 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aioice.ice
 import pytest
-from aioice.ice import Connection
+from aioice.ice import Connection, StunProtocol
+from aioice.stun import TransactionTimeout
 
 from tacit.stream.limits import MAX_OFFER_BYTES
 from tacit.stream.packet import NS_PER_MS, NS_PER_S
-from tacit.stream.webrtc import OfferError, Peer, check_offer, include_loopback
+from tacit.stream.webrtc import (
+    OfferError,
+    Peer,
+    check_offer,
+    include_loopback,
+    stay_with_slow_peers,
+)
 from tests.fakes.peers import Caller, CollectingSink, loopback, mutated, until
 
 __all__ = ["loopback"]
@@ -169,9 +177,34 @@ def test_losing_packets_loses_no_more_than_those(
     asyncio.run(run())
 
 
-def test_a_machine_without_a_network_reaches_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    import aioice.ice
+def test_a_peer_that_answers_late_stays(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.05)
+    monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", aioice.ice.CONSENT_FAILURES)
+    answer = StunProtocol.request
+    asked = 0
 
+    async def late(self: StunProtocol, request: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal asked
+        if options.get("retransmissions") == 0:
+            asked += 1
+            raise TransactionTimeout
+        return await answer(self, request, *arguments, **options)
+
+    async def run() -> bool:
+        sink, caller = CollectingSink(), Caller(sample, ("audio",))
+        peer = await _connected(caller, sink)
+        await until(lambda: asked > 30 or sink.left.is_set())
+        left = sink.left.is_set()
+        await caller.close()
+        await peer.close()
+        return left
+
+    monkeypatch.setattr(StunProtocol, "request", late)
+    stay_with_slow_peers()
+    assert not asyncio.run(run())
+
+
+def test_a_machine_without_a_network_reaches_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: [])
     include_loopback()
     include_loopback()

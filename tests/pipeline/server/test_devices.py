@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.peers import until
 from tests.fakes.served import TERMS, Running, idle, messages, running, serving
-from tests.fakes.webcam import webcam
+from tools.fault_rows.webcam import webcam
 
 __all__ = ["running"]
 
