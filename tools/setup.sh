@@ -82,7 +82,17 @@ missing_venv_package() {
     "$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
+# A sound server to record from. Not beside PipeWire, whose packages it would push out.
+missing_sound_server() {
+    [ "$(package_system)" = apt-get ] || return 0
+    command -v pipewire >/dev/null 2>&1 && return 0
+    command -v pulseaudio >/dev/null 2>&1 || echo pulseaudio
+    command -v pactl >/dev/null 2>&1 || echo pulseaudio-utils
+    ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so >/dev/null 2>&1 || echo libasound2-plugins
+}
+
 missing_test_programs() {
+    missing_sound_server
     for program in ffmpeg espeak-ng; do
         command -v "$program" >/dev/null 2>&1 || package_for "$program"
     done

@@ -94,7 +94,7 @@ class _Device:
 
     def __init__(self, modality: Modality, job: Job, folder: Path) -> None:
         self.modality = modality
-        self.told = ""
+        self.told: set[str] = set()
         self.receiver = BusReceiver(job.publish, bind=True, options=job.bus_options)
         process = WorkerProcess(WORKERS[modality], folder, job.settings.threads)
         name = WORKERS[modality]
@@ -175,7 +175,7 @@ class DeviceSource:
             except RemoteError:
                 continue
             if packet.epoch == device.worker.epoch:
-                device.told = ""
+                device.told.clear()
                 device.opening_ns = None
                 device.worker.heard(time.monotonic_ns())
                 self._forward(device, packet)
@@ -197,7 +197,7 @@ class DeviceSource:
             device.worker.heard(now_ns)
         death: Death | None = device.worker.check(now_ns)
         # A device that stays away fails at every attempt; that is said once.
-        if death is not None and death.detail != device.told:
-            device.told = death.detail
+        if death is not None and death.detail not in device.told:
+            device.told.add(death.detail)
             log.warning("%s", death.detail)
             self._report.device_failed(device.modality, death.detail)

@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
+PLUGIN = "*/alsa-lib/libasound_module_pcm_pulse.so"
 SINK = "fakemic"
 START_S = 20.0
 
 
 def missing() -> list[str]:
     """What a sound server lacks here."""
-    return [program for program in PROGRAMS if shutil.which(program) is None]
+    plugin = any(any(Path(folder).glob(PLUGIN)) for folder in ("/usr/lib", "/usr"))
+    return [program for program in PROGRAMS if shutil.which(program) is None] + (
+        [] if plugin else ["ALSA's plugin for PulseAudio"]
+    )
 
 
 class SoundServer:
@@ -31,11 +35,7 @@ class SoundServer:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.env = {
-            "XDG_RUNTIME_DIR": str(folder),
-            "HOME": str(folder),
-            "PULSE_SERVER": f"unix:{folder}/native",
-        }
+        self.env = {"PULSE_SERVER": f"unix:{folder}/native", "PULSE_COOKIE": f"{folder}/cookie"}
         self._folder = folder
         self._module = ""
         self._player: subprocess.Popen[bytes] | None = None
@@ -90,7 +90,8 @@ class SoundServer:
 
     def _start(self, *command: str) -> "subprocess.Popen[bytes]":
         with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(command, env=os.environ | self.env, stdout=log, stderr=log)
+            env = os.environ | self.env | {"XDG_RUNTIME_DIR": str(self._folder)}
+            return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
     def _control(self, *order: str) -> "subprocess.CompletedProcess[str]":
         env = os.environ | self.env

@@ -1,4 +1,7 @@
-"""`tacit live` on a real sound server and a camera on a wire, both of which are pulled out."""
+"""`tacit live` on a real sound server and a camera on a wire, both of which are pulled out.
+
+The microphone hears a clip, and then words, by a voice that the tiny recogniser was not trained on.
+"""
 
 import os
 import sys
@@ -10,17 +13,22 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.fakes.live_program import Event, LiveProgram, live_program
-from tests.fakes.sound_server import missing, sound_server
+from tests.fakes.sound_server import SoundServer, missing, sound_server
+from tests.fakes.spoken import FIXTURE, SPEAKS, Line, spoken
 from tests.fakes.webcam import Webcam, webcam
 
 pytestmark = [
+    pytest.mark.live,
     pytest.mark.process,
     pytest.mark.media,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(sys.platform != "linux", reason="the microphone's stand-in is PulseAudio"),
+    pytest.mark.skipif(not SPEAKS, reason="needs espeak-ng to speak"),
     pytest.mark.skipif(bool(missing()), reason=f"needs {', '.join(missing())}"),
 ]
 RATE_HZ = 16_000
+BOTH = {"audio": "measured", "face": "measured"}
+SENTENCE = "I am so happy to see you today"
 
 
 def sound_of(media: Path, seconds: float) -> NDArray[np.float32]:
@@ -51,42 +59,73 @@ def turned(event: Event, modality: str, state: str) -> bool:
     )
 
 
-def test_devices_that_are_pulled_out_are_flagged_and_taken_up_again(
+def test_devices_are_read_and_words_heard_and_what_is_pulled_out_comes_back(
     data_root: Path, tmp_path: Path
 ) -> None:
     clip = data_root / "media" / "retalk_face1.mp4"
-    voice = sound_of(clip, 120.0)
+    voice = sound_of(clip, 200.0)
     with sound_server() as sound, webcam(clip) as camera:
         sound.say(voice, RATE_HZ)
-        options = ("--microphone", "pulse", "--camera", camera.url, "--asr", "off")
+        options = ("--microphone", "pulse", "--camera", camera.url, "--asr", str(FIXTURE))
         with live_program(tmp_path, sound.env, *options) as program:
-            program.wait("both are read", lambda e: reads(e, audio="measured", face="measured"))
+            begun = program.wait("both are read", lambda e: reads(e, **BOTH), most_s=180.0)
             workers = program.workers()
-            assert len(workers) == 5  # two devices, two stages, the recognizer
+            assert len(workers) == 6  # two devices, three stages, the recognizer
+            heard = hears_words(program, sound, begun["seq"])
+            sound.say(voice, RATE_HZ)
 
             sound.unplug()
-            lost = program.wait("no sound", lambda e: turned(e, "audio", "lost"))
+            lost = program.wait("no sound", lambda e: turned(e, "audio", "lost"), heard["seq"])
             program.wait("the face goes on", lambda e: reads(e, face="measured"), lost["seq"])
             sound.plug()
             sound.say(voice, RATE_HZ)
             ok = program.wait("sound again", lambda e: turned(e, "audio", "ok"), lost["seq"])
-            both = {"audio": "measured", "face": "measured"}
-            program.wait("both again", lambda e: reads(e, **both), ok["seq"])
+            both = program.wait("both again", lambda e: reads(e, **BOTH), ok["seq"])
 
             camera.unplug()
-            lost = program.wait("no picture", lambda e: turned(e, "face", "lost"), ok["seq"])
+            lost = program.wait("no picture", lambda e: turned(e, "face", "lost"), both["seq"])
             program.wait("the voice goes on", lambda e: reads(e, audio="measured"), lost["seq"])
             again = Webcam(clip, camera.port)
             try:
                 ok = program.wait("a face again", lambda e: turned(e, "face", "ok"), lost["seq"])
-                program.wait("both at last", lambda e: reads(e, **both), ok["seq"])
+                program.wait("both at last", lambda e: reads(e, **BOTH), ok["seq"])
                 workers += program.workers()
-                assert program.stop() == 130
+                assert program.stop() == 130, program.said()
             finally:
                 again.unplug()
     check_errors(program)
     check_windows(program)
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
+
+
+def hears_words(program: LiveProgram, sound: SoundServer, since: int) -> Event:
+    """Somebody says a sentence: it comes in parts, then whole, then as tokens of a window."""
+    samples, truth = spoken([Line(SENTENCE)])
+    sound.say(samples, RATE_HZ)
+    final = program.wait(
+        "the words",
+        lambda e: e["type"] == "transcript.final" and e["text"] == SENTENCE,
+        since,
+    )
+    words = final["words"]
+    offset_s = words[-1]["end_ms"] / 1000 - truth[-1][2]
+    for word, (text, _, end_s) in zip(words, truth, strict=True):
+        assert word["text"] == text
+        assert word["end_ms"] / 1000 == pytest.approx(end_s + offset_s, abs=0.3)
+    partial = program.wait(
+        "a part of them",
+        lambda e: e["type"] == "transcript.partial" and e["start_ms"] == final["start_ms"],
+        since,
+    )
+    assert partial["seq"] < final["seq"]
+    return program.wait("a window with words", has_words, final["seq"])
+
+
+def has_words(event: Event) -> bool:
+    return (
+        event["type"].startswith("measurement.")
+        and event["modalities"]["text"]["source"] == "measured"
+    )
 
 
 def check_errors(program: LiveProgram) -> None:
