@@ -17,6 +17,8 @@ from .errors import UserError
 PREFIX: Final = "whisper-"
 FILES: Final = ("model.bin", "config.json", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
 _CHUNK_BYTES: Final = 1 << 20
+_ASK_S: Final = 10.0
+"""A network that drops what is sent would otherwise be waited for without end."""
 
 
 class PullError(UserError):
@@ -53,7 +55,7 @@ class HuggingFace:
 
     def files(self, repository: str) -> tuple[str, list[RemoteFile]]:
         """Ask for the repository's present revision."""
-        info = HfApi().model_info(repository, files_metadata=True)
+        info = HfApi().model_info(repository, files_metadata=True, timeout=_ASK_S)
         return str(info.sha), [_remote_file(s) for s in info.siblings or ()]
 
     def fetch(self, repository: str, revision: str, names: list[str], folder: Path) -> None:
@@ -108,8 +110,14 @@ def pull(name: str, say: Callable[[str], None], hub: Hub | None = None) -> Path:
         raise
     except Exception as exc:  # the hub's client lets errors of its transport through
         first = " ".join(str(exc).split())[:160]
-        raise PullError(f"{name}: cannot be fetched ({first}); check the connection") from exc
-    say(f"{target}: hashes match")
+        raise PullError(
+            f"{name}: cannot be fetched ({first}); check the connection, or bring a folder in "
+            "CTranslate2 form from elsewhere and pass it with --asr PATH"
+        ) from exc
+    for file in wanted:
+        if file.sha256 is not None:
+            say(f"{file.name}: SHA-256 {file.sha256}, as published")
+    say(f"{target} is ready; --asr auto finds it")
     return target
 
 

@@ -82,7 +82,9 @@ class LiveProgram:
 
 
 def _children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    # The system keeps a list for each thread; the engine starts its workers on one of its own.
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [child for path in lists for child in path.read_text().split()]
 
 
 @contextmanager

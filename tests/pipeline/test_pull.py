@@ -3,8 +3,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelInfo
 
 from tacit.models.whisper_weights import find_whisper
+from tacit.pipeline import pull as module
 from tacit.pipeline.pull import PullError, RemoteFile, pull
 from tests.fakes.tiny_whisper import build_tiny_whisper
 
@@ -63,6 +65,8 @@ def test_a_pulled_model_is_checked_and_found_from_then_on(home: Path, model: Pat
     assert find_whisper() == folder
     assert "MB into" in said[0]
     assert "0123456789ab" in said[0]
+    digest = hashlib.sha256((folder / "model.bin").read_bytes()).hexdigest()
+    assert f"model.bin: SHA-256 {digest}, as published" in said
     pull("whisper-base", said.append, hub)
     assert hub.fetched == 1
     assert said[-1].endswith("already there")
@@ -83,5 +87,21 @@ def test_unknown_names_and_a_missing_connection_are_one_clear_error(
 ) -> None:
     with pytest.raises(PullError, match="known are whisper-base, "):
         pull("base", lambda line: None, Published(model))
-    with pytest.raises(PullError, match=r"whisper-base: cannot be fetched .*check the connection"):
+    with pytest.raises(
+        PullError,
+        match=r"whisper-base: cannot be fetched .*connection, or bring a folder .*--asr PATH",
+    ):
         pull("whisper-base", lambda line: None, Unplugged(model))
+
+
+def test_the_hub_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    class Api:
+        def model_info(self, repository: str, **options: object) -> ModelInfo:
+            asked.update(options)
+            return ModelInfo(id=repository, sha="abc", siblings=[])
+
+    monkeypatch.setattr(module, "HfApi", Api)
+    assert module.HuggingFace().files("Systran/faster-whisper-base") == ("abc", [])
+    assert asked["timeout"] == 10.0
