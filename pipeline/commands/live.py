@@ -96,4 +96,6 @@ def opening_on(devices: Mapping[Modality, str], inject: str, participant: str = 
     parse_injections(inject)
     places: tuple[Modality, ...] = ("audio", "face")
     absent: dict[Modality, str] = {m: "switched_off" for m in places if m not in devices}
+    if "audio" in absent:
+        absent["text"] = absent["audio"]
     return Opening(participant, "devices", absent, inject, views=False)

@@ -37,6 +37,11 @@ def test_a_device_may_be_left_out(runs: list[tuple[Any, ...]]) -> None:
     devices, opening, _ = runs[0]
     assert set(devices) == {"audio"}
     assert opening.absent == {"face": "switched_off"}
+    app(["live", "--microphone", "off"], standalone_mode=False)
+    devices, opening, _ = runs[1]
+    assert set(devices) == {"face"}
+    # Without sound there are no words either.
+    assert opening.absent == {"audio": "switched_off", "text": "switched_off"}
 
 
 @pytest.mark.usefixtures("runs")
