@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.fakes.live_program import Event, LiveProgram, live_program
 from tests.fakes.sound_server import SoundServer, missing, sound_server
 from tests.fakes.spoken import FIXTURE, SPEAKS, Line, spoken
-from tests.fakes.webcam import Webcam, webcam
+from tools.fault_rows.webcam import Webcam, webcam
 
 pytestmark = [
     pytest.mark.live,
