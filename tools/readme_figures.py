@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from tacit.models.manifest import SHIPPED, read_manifest
-from tacit.pipeline.cli import DEMO_DAMAGE
+from tacit.pipeline.commands.demo import DEMO_DAMAGE
 from tacit.pipeline.config import load_settings
 from tacit.pipeline.plan import ReplayRequest
 from tacit.pipeline.runner import replay
