@@ -100,7 +100,7 @@ def test_the_hub_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) 
     class Api:
         def model_info(self, repository: str, **options: object) -> ModelInfo:
             asked.update(options)
-            return ModelInfo(id=repository, sha="abc", siblings=[])
+            return ModelInfo(id=repository, sha="abc", siblings=[])  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(module, "HfApi", Api)
     assert module.HuggingFace().files("Systran/faster-whisper-base") == ("abc", [])

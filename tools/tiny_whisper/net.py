@@ -61,7 +61,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, *, causal: bool) -> Tensor:
         """(B, S, W), mixed with itself."""
-        mixed = functional.scaled_dot_product_attention(*self._parts(x, None), is_causal=causal)
+        q, k, v = self._parts(x, None)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
         return x + torch.as_tensor(self.out(mixed.transpose(1, 2).flatten(2)))
 
     def cross(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,11 +72,17 @@ class Attention(nn.Module):
         mixed = logs.exp() @ v
         return x + torch.as_tensor(self.out(mixed.transpose(1, 2).flatten(2))), logs
 
-    def _parts(self, x: Tensor, memory: Tensor | None) -> list[Tensor]:
+    def _parts(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         normal = self.norm(x)
         source = normal if memory is None else memory
-        parts = self.query(normal), self.key(source), self.value(source)
-        return [p.view(p.shape[0], p.shape[1], self.heads, -1).transpose(1, 2) for p in parts]
+        return (
+            self._by_head(self.query(normal)),
+            self._by_head(self.key(source)),
+            self._by_head(self.value(source)),
+        )
+
+    def _by_head(self, part: Tensor) -> Tensor:
+        return part.view(part.shape[0], part.shape[1], self.heads, -1).transpose(1, 2)
 
 
 class FeedForward(nn.Module):

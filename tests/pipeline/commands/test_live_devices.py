@@ -124,14 +124,14 @@ def hears_words(program: LiveProgram, sound: SoundServer, since: int) -> Event:
 
 
 def said(event: Event, text: str) -> bool:
-    return event["type"] == "transcript.final" and event["text"] == text
+    return (event["type"], event.get("text")) == ("transcript.final", text)
 
 
 def has_words(event: Event) -> bool:
-    return (
-        event["type"].startswith("measurement.")
-        and event["modalities"]["text"]["source"] == "measured"
-    )
+    if not event["type"].startswith("measurement."):
+        return False
+    source: str = event["modalities"]["text"]["source"]
+    return source == "measured"
 
 
 def check_errors(program: LiveProgram) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tools.tiny_whisper import fit as module
-from tools.tiny_whisper.batches import Batches
+from tools.tiny_whisper.batches import Batch, Batches
 from tools.tiny_whisper.convert import vocabulary
 from tools.tiny_whisper.fit import fit, loss_of
 from tools.tiny_whisper.net import Shape, TinyWhisper
@@ -46,7 +46,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path: Path) -> N
     fit(whole, batches, 6)
 
     class Interrupted(Batches):
-        def draw(self, step: int, count: int, *, whole: bool) -> module.Batch:
+        def draw(self, step: int, count: int, *, whole: bool) -> Batch:
             if step == 4:
                 raise KeyboardInterrupt
             return super().draw(step, count, whole=whole)

@@ -6,7 +6,7 @@ import pytest
 from tools.tiny_whisper import judge as module
 from tools.tiny_whisper.espeak import available
 from tools.tiny_whisper.judge import judge, noisy
-from tools.tiny_whisper.speech import Utterance
+from tools.tiny_whisper.speech import UNHEARD, Utterance
 
 pytestmark = pytest.mark.skipif(not available(), reason="needs espeak-ng to speak")
 
@@ -29,7 +29,7 @@ def deaf(_model: object, said: Utterance) -> Utterance:
 
 def test_a_verdict_counts_words_sentences_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WhisperModel", Perfect)
-    monkeypatch.setattr(module, "UNHEARD", module.UNHEARD[:1])
+    monkeypatch.setattr(module, "UNHEARD", UNHEARD[:1])
     monkeypatch.setattr(module, "read", late)
     good = judge(Path("none"))
     assert (good.sentences, good.words) == (1.0, 1.0)
