@@ -69,6 +69,12 @@ def settings(folder: Path) -> Iterator[Any]:
                 typer.echo(f"left behind: processes {left}", err=True)
 
 
+def quiet() -> None:
+    """Only what this program says is to be read: faults make much noise in every log."""
+    logging.basicConfig(level=logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
 def chosen(name: str | None, row: int | None) -> list[Fault]:
     """Faults that were asked for.
 
@@ -103,7 +109,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Also write JSON lines here.")] = None,
 ) -> None:
     """Run faults, one line each; the exit code says whether all passed."""
-    logging.basicConfig(level=logging.ERROR)
+    quiet()
     began_s, verdicts = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder, settings(Path(folder)) as setting:
         for fault in chosen(name, row):
@@ -131,7 +137,7 @@ def campaign(
     out: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGN,
 ) -> None:
     """Break each worker of a running session in each way, so many times, in random order."""
-    logging.basicConfig(level=logging.ERROR)
+    quiet()
     with tempfile.TemporaryDirectory() as folder:
         result = run_campaign(Path(folder), times, seed, typer.echo)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from tools.fault_rows.rig import resident_mib
 PERIOD_S: Final = 0.02
 PATIENCE_S: Final = 30.0
 STALL_S: Final = 8.0
+MOST_AGE_S: Final = 1.0
 
 
 @contextmanager
@@ -81,6 +82,7 @@ def bus_peer_frozen(_setting: Setting) -> Outcome:
                     recv_monitor_message(monitor)
                     outcome.detected_ms = (time.monotonic_ns() - since_ns) / NS_PER_MS
             receiver.socket.disable_monitor()
+            monitor.close(0)
     return outcome
 
 
@@ -111,11 +113,10 @@ def bus_address_taken(_setting: Setting) -> Outcome:
     return outcome
 
 
-@fault(39, "bus-reader-slow", "P", detect_ms=1000, recover_ms=1000)
+@fault(39, "bus-reader-slow", "P", recover_ms=1000)
 def bus_reader_slow(_setting: Setting) -> Outcome:
-    """A reader of pictures sleeps for eight seconds: what waits for it is bounded, and not old."""
+    """A reader sleeps for eight seconds; what waits for it is bounded, and read in a moment."""
     outcome = Outcome()
-    payload = bytes(100_000)
     with bus_place(ipc=True) as place:
         endpoint = place.endpoint("events")
         with Publisher(endpoint, BusOptions(32)) as publisher, zmq.Context() as context:
@@ -123,28 +124,37 @@ def bus_reader_slow(_setting: Setting) -> Outcome:
             reader.setsockopt(zmq.RCVHWM, 32)
             reader.connect(endpoint)
             reader.subscribe(b"")
-            text = payload.decode()
             while not reader.poll(10):
                 publisher.serve()
-                publisher.publish("s/p/t", text)
-            before_mib = resident_mib()
-            sent, until_s = 0, time.monotonic() + STALL_S
+                publisher.publish("s/p/t", _large())
+            before_mib, sent = resident_mib(), 0
+            until_s = time.monotonic() + STALL_S
             while time.monotonic() < until_s:
-                publisher.publish("s/p/t", text)
+                publisher.publish("s/p/t", _large())
                 sent += 1
                 time.sleep(0.0011)
             grown = resident_mib() - before_mib
-            began_ns, waited = time.monotonic_ns(), 0
-            while reader.poll(50):
-                reader.recv_multipart()
+            woken_ns, waited, age_s = time.monotonic_ns(), 0, STALL_S
+            until_s = time.monotonic() + PATIENCE_S
+            while age_s > MOST_AGE_S and time.monotonic() < until_s:
+                publisher.publish("s/p/t", _large())
+                if not reader.poll(10):
+                    continue
+                text = reader.recv_multipart()[1]
+                age_s = (time.monotonic_ns() - int(text[:20])) / 1e9
                 waited += 1
-            outcome.recovered_ms = (time.monotonic_ns() - began_ns) / NS_PER_MS - 50
-            outcome.detected_ms = 0.0
+            outcome.recovered_ms = (time.monotonic_ns() - woken_ns) / NS_PER_MS
             reader.close(0)
-        outcome.drops = {"reader slow": sent - waited}
-        outcome.check("memory is flat", grown < 30, f"{grown:.1f} MiB more, {sent} sent")
-        outcome.check("what waited is bounded", waited <= 200, f"{waited} messages")
+    outcome.drops = {"reader slow": sent - waited}
+    outcome.check("memory is flat", grown < 30, f"{grown:.1f} MiB more, {sent} sent")
+    outcome.check("what waited is bounded", waited <= 200, f"{waited} messages")
+    outcome.check("after them, nothing is old", age_s <= MOST_AGE_S, f"{age_s * 1000:.0f} ms old")
     return outcome
+
+
+def _large() -> str:
+    """A message of 100 kB that begins with the time at which it was made."""
+    return f"{time.monotonic_ns():020d}" + "x" * 100_000
 
 
 @fault(40, "bus-reader-late", "P", detect_ms=250)

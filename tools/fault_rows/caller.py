@@ -28,6 +28,7 @@ from aiortc.mediastreams import MediaStreamError
 from tacit.stream.webrtc import include_loopback
 from tools.fault_rows.clip import sample_path
 
+TERMS: Final = {"purpose": "test", "consent": "fault-table"}
 SDP: Final = {"Content-Type": "application/sdp"}
 
 
@@ -110,7 +111,9 @@ class Caller:
         """
         async with (
             aiohttp.ClientSession() as http,
-            http.post(f"{url}/whip", data=await self.offer(), headers=SDP) as response,
+            http.post(
+                f"{url}/whip", data=await self.offer(), headers=SDP, params=TERMS
+            ) as response,
         ):
             text = await response.text()
             if response.status != 201:

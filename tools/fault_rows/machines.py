@@ -1,6 +1,7 @@
 """Rows 32, 41, 42, 44, 46 and 47: the machine is busy, stuck, full, or ends the program."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from tools.fault_rows.registry import Setting, fault
 from tools.fault_rows.rig import (
     PATIENCE_S,
     Person,
+    Server,
     alive,
     call,
     changes,
@@ -44,8 +46,10 @@ def stages_stall(setting: Setting) -> Outcome:
     person = rig.play()
     assert person.wait(reads("face"))
     assert person.wait(reads("audio"))
-    before_mib, most_mib = resident_mib(), 0.0
     stalled = rig.engine.ask(person.session_id, lambda _s: time.sleep(STALL_S))
+    # What may wait has filled up after two seconds; from then on nothing may grow.
+    time.sleep(2.0)
+    before_mib = most_mib = resident_mib()
     while not stalled.done():
         most_mib = max(most_mib, resident_mib())
         time.sleep(0.1)
@@ -95,9 +99,7 @@ def loop_stalls(setting: Setting) -> Outcome:
     since_ns, outcome = time.monotonic_ns(), Outcome()
     server.loop.call_soon_threadsafe(time.sleep, LOOP_STALL_S)
     while time.monotonic_ns() - since_ns < 5e9:
-        lines = server.desk.telemetry.text().decode().splitlines()
-        lag_s = float(next(x for x in lines if x.startswith("tacit_loop_lag")).split()[1])
-        if lag_s > LOOP_STALL_S / 2:
+        if server.ask(_lag_s(server)) > LOOP_STALL_S / 2:
             outcome.detected_ms = (time.monotonic_ns() - since_ns) / NS_PER_MS
             break
         time.sleep(0.005)
@@ -107,6 +109,12 @@ def loop_stalls(setting: Setting) -> Outcome:
     outcome.check("no sensor counts as lost", not lost, lost)
     person.stop()
     return outcome
+
+
+async def _lag_s(server: Server) -> float:
+    """What the server says of its event loop, in the figures for Prometheus."""
+    lines = server.desk.telemetry.text().decode().splitlines()
+    return float(next(x for x in lines if x.startswith("tacit_loop_lag")).split()[1])
 
 
 def _lost(person: Person, since_ns: int) -> list[str]:
@@ -226,16 +234,13 @@ def descriptors_run_out(setting: Setting) -> Outcome:
     rig = setting.rig()
     server, person = rig.server, rig.play()
     assert person.wait(reads("audio"))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    since_ns, statuses = time.monotonic_ns(), []
-    body = json.dumps({"source": "sample"})
-    try:
-        for spare in (3, 1, 0):
-            in_use = max(int(name) for name in os.listdir("/proc/self/fd")) + 1
-            resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + spare, hard))
+    since_ns, body = time.monotonic_ns(), json.dumps({"source": "sample"})
+    with few_descriptors() as held:
+        statuses = [_asked(server.url, body)]
+        for spare in (1, 2):
+            for _ in range(spare):
+                os.close(held.pop())
             statuses.append(_asked(server.url, body))
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     outcome = Outcome()
     outcome.check("new sessions are refused", 201 not in statuses, statuses)
     later = person.wait(is_result, time.monotonic_ns() + 1_000_000_000)
@@ -253,6 +258,24 @@ def descriptors_run_out(setting: Setting) -> Outcome:
     server.ask(stop_all())
     person.stop()
     return outcome
+
+
+@contextmanager
+def few_descriptors() -> Iterator[list[int]]:
+    """Use up all file descriptors; gives those that are held, to be closed one by one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 4, hard))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.dup(held[0]))
+        yield held
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def _asked(url: str, body: str) -> int:
