@@ -26,6 +26,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tacit.pipeline.commands.inject import inject_command
 from tacit.pipeline.faults.outcome import Verdict
 from tools.fault_rows.campaign import run_campaign
 from tools.fault_rows.catalog import all_faults
@@ -105,11 +106,30 @@ def list_faults() -> None:
 def run(
     name: Annotated[str | None, typer.Option("--fault", help="One fault; see `list`.")] = None,
     row: Annotated[int | None, typer.Option(help="All faults of one row.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", help="Break a sensor of this recording instead.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Break what this machine's devices give instead.")
+    ] = False,
+    served: Annotated[
+        str | None, typer.Option("--served", help="Break a session of this server instead.")
+    ] = None,
+    at: Annotated[float, typer.Option(min=0, help="With these three: when, in seconds.")] = 4.0,
+    lasts: Annotated[float, typer.Option("--for", min=0.5, help="And for how long.")] = 3.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     out: Annotated[Path | None, typer.Option(help="Also write JSON lines here.")] = None,
 ) -> None:
-    """Run faults, one line each; the exit code says whether all passed."""
+    """Run faults, one line each; the exit code says whether all passed.
+
+    With --replay, --live or --served this is `tacit inject`, which see for what there is.
+    """
     quiet()
+    if replay is not None or live or served is not None:
+        inject_command(
+            name or "all", replay, live, served, at=at, lasts=lasts, as_json=as_json, asr="off"
+        )
+        return
     began_s, verdicts = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder, settings(Path(folder)) as setting:
         for fault in chosen(name, row):

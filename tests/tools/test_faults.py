@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -33,6 +34,18 @@ def test_a_fault_is_run_judged_and_written_down(tmp_path: Path) -> None:
     arguments = ["render", "--table", str(out), "--page", str(page)]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert "`microphone-overflow` | 20 ≤ 20" in page.read_text()
+
+
+def test_a_recording_of_ones_own_is_broken_as_tacit_inject_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("tools.faults.inject_command", lambda *a, **k: asked.append((a, k)))
+    arguments = ["run", "--fault", "camera-black", "--replay", "a.mp4", "--at", "2", "--for", "1"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    ((where, when),) = asked
+    assert where == ("camera-black", Path("a.mp4"), False, None)
+    assert (when["at"], when["lasts"]) == (2.0, 1.0)
 
 
 def test_what_there_is_not_is_said() -> None:

@@ -17,7 +17,8 @@ from tacit.stream.packet import NS_PER_MS
 from tools.fault_rows.caller import Caller
 from tools.fault_rows.clip import sample_path
 from tools.fault_rows.registry import Setting, fault
-from tools.fault_rows.rig import PATIENCE_S, Person, Rig, Server, changes, reads, used
+from tools.fault_rows.rig import PATIENCE_S, Person, Rig, changes, reads, used
+from tools.fault_rows.server import Server
 
 FREED_MS: Final = 10_000.0
 LOST_MS: Final = 2000.0

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from tacit.stream.packet import NS_PER_MS
 from tools.fault_rows.rig import Person, Rig, alive, is_result, resident_mib
-from tools.fault_rows.workers import WORKERS, Break, back_again, exhaust, kill, stop
+from tools.fault_rows.workers import WORKERS, Break, back_again, blow_up, kill, stop
 
-WAYS: Final[dict[str, Break]] = {"killed": kill, "stopped": stop, "out of memory": exhaust}
+WAYS: Final[dict[str, Break]] = {"killed": kill, "stopped": stop, "out of memory": blow_up}
 PATIENCE_S: Final = 90.0
 MOST_GAP_HOPS: Final = 2.0
 MOST_GROWN_MIB: Final = 60.0

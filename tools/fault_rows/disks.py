@@ -17,7 +17,7 @@ from tacit.pipeline.live.engine import Opening
 from tacit.pipeline.predictors import ModelIdentity
 from tacit.pipeline.recorder import Recorder, RecordOptions, facts_of_live
 from tacit.stream.errors import RecordingError
-from tacit.stream.limits import MIN_FREE_BYTES
+from tacit.stream.limits import MIN_FREE_SHARE
 from tacit.stream.packet import NS_PER_MS
 from tacit.stream.player import FilePlayer
 from tacit.stream.recording import Entry, RecordingWriter, Topic
@@ -28,8 +28,10 @@ from tools.fault_rows.registry import Setting, fault
 from tools.fault_rows.rig import Person, is_result
 
 TOPIC: Final = Topic("/bytes", "raw")
-SPARE: Final = 24 << 20
+DISK: Final = 128 << 20
 SWEEP: Final = 10_000
+RESUMED_MS: Final = 2000.0
+"""A full disk is asked once a second whether it has room again."""
 
 
 @contextmanager
@@ -58,14 +60,14 @@ def why_no_disk() -> str:
     return ""
 
 
-@fault(26, "disk-fills-up", "N", detect_ms=1000, gap_hops=2)
+@fault(26, "disk-fills-up", "N", detect_ms=1000, recover_ms=RESUMED_MS, gap_hops=2)
 def disk_fills_up(setting: Setting) -> Outcome:
     """Something else fills the disk while a live session is recorded."""
     if why := why_no_disk():
         return Outcome(skipped=why)
     rig = setting.rig()
     try:
-        with small_disk(setting.folder / "disk", MIN_FREE_BYTES * 2 + SPARE) as disk:
+        with small_disk(setting.folder / "disk", DISK) as disk:
             recorder = Recorder(RecordOptions(disk / "s.mcap", patient=False))
 
             def tap_of(setup: SessionSetup, identity: ModelIdentity) -> Recorder:
@@ -78,6 +80,8 @@ def disk_fills_up(setting: Setting) -> Outcome:
             person = Person(rig.hearing, handle.session_id, handle.end)
             assert person.wait(is_result)
             time.sleep(1.5)
+            for marked in person.events:
+                recorder.event(marked.event)
             outcome = _fill(disk, recorder, person)
             player.stop()
             person.stop()
@@ -92,7 +96,9 @@ def disk_fills_up(setting: Setting) -> Outcome:
 def _fill(disk: Path, recorder: Recorder, person: Person) -> Outcome:
     outcome, since_ns = Outcome(), time.monotonic_ns()
     with (disk / "other").open("wb") as other:
-        other.write(bytes(MIN_FREE_BYTES + SPARE + (1 << 20)))
+        room = os.statvfs(disk)
+        free, most = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
+        other.write(bytes(int(free - MIN_FREE_SHARE / 2 * most)))
     full_ns = time.monotonic_ns()
     while not recorder.failure and time.monotonic_ns() - full_ns < 20e9:
         time.sleep(0.005)
@@ -104,6 +110,14 @@ def _fill(disk: Path, recorder: Recorder, person: Person) -> Outcome:
     later = person.wait(is_result, time.monotonic_ns() + 1_000_000_000)
     outcome.check("the session goes on", later is not None)
     outcome.gap_hops = person.gap_hops(since_ns, time.monotonic_ns())
+    (disk / "other").unlink()
+    room_ns = time.monotonic_ns()
+    while len(recorder.paths) == 1 and time.monotonic_ns() - room_ns < 20e9:
+        time.sleep(0.005)
+    if len(recorder.paths) > 1:
+        outcome.recovered_ms = (time.monotonic_ns() - room_ns) / NS_PER_MS
+    names = [path.name for path in recorder.paths]
+    outcome.check("recording goes on in a new file", len(names) == 2, names)
     return outcome
 
 

@@ -17,6 +17,7 @@ import zmq
 from tacit.pipeline.config import Settings
 from tacit.pipeline.faults.outcome import Outcome
 from tacit.pipeline.live.engine import LiveEngine
+from tacit.pipeline.server.desk import EngineListener
 from tacit.pipeline.server.viewers import Line
 from tacit.stream.bus import BusOptions, BusReceiver
 from tacit.stream.endpoints import CurveKeys
@@ -32,7 +33,8 @@ from tacit.stream.wire import Message, Stamp, decode, encode
 from tools.fault_rows.caller import SDP, Caller, mutated
 from tools.fault_rows.clip import sample_path
 from tools.fault_rows.registry import Setting, fault
-from tools.fault_rows.rig import Hearing, Server, call, resident_mib
+from tools.fault_rows.rig import resident_mib
+from tools.fault_rows.server import Server, call
 
 OFFERS: Final = 500
 FRAMES: Final = 4000
@@ -43,8 +45,8 @@ LOOP_MS: Final = 50.0
 @contextmanager
 def idle_server() -> Iterator[Server]:
     """A server whose engine was never started: enough for what is refused."""
-    hearing = Hearing()
-    server = Server(LiveEngine(Settings(asr="off"), hearing), hearing)
+    listener = EngineListener()
+    server = Server(LiveEngine(Settings(asr="off"), listener), listener)
     try:
         yield server
     finally:

@@ -1,20 +1,15 @@
-"""The real engine with its real workers, and the real server over it, for faults in real time."""
+"""The real engine with its real workers, for faults in real time."""
 
-import asyncio
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import aiohttp
 import torch
-from aiohttp import web
 
 from tacit.models.features import Modality
 from tacit.pipeline.config import Settings
@@ -22,23 +17,20 @@ from tacit.pipeline.events import ErrorEvent, Event, MeasurementResult, SensorHe
 from tacit.pipeline.faults.judge import Told, gap_hops, is_used
 from tacit.pipeline.live.engine import LiveEngine, Opening
 from tacit.pipeline.live.handle import LiveHandle
-from tacit.pipeline.server.app import make_app
-from tacit.pipeline.server.desk import Desk, DeskOptions, EngineListener
-from tacit.pipeline.server.guard import Access
+from tacit.pipeline.server.desk import EngineListener
 from tacit.stream.packet import NS_PER_MS
 from tacit.stream.player import FilePlayer
-from tacit.stream.webrtc import include_loopback
-from tools.fault_rows.clip import sample_path
+from tools.fault_rows.clip import BLOCK_NS, PICTURE_NS, sample_clip, sample_path
+from tools.fault_rows.server import Server
 from tools.tiny_whisper.convert import save, vocabulary
 from tools.tiny_whisper.net import Shape, TinyWhisper
 
-T = TypeVar("T")
 READY_S: Final = 240.0
 PATIENCE_S: Final = 60.0
 """Longest wait for something that should take seconds: the machine may be busy."""
 HOP_MS: Final = 500
+HOOKS: Final = Path(__file__).parent / "hooks"
 DEATHS: Final = frozenset({"worker_died", "worker_hung", "worker_memory"})
-OWN_TERMS: Final = {"purpose": "test", "consent": "fault table"}
 
 
 def untrained_whisper(folder: Path) -> Path:
@@ -194,6 +186,39 @@ def error_of(worker: str) -> Callable[[Event], bool]:
     return lambda e: isinstance(e, ErrorEvent) and e.code in DEATHS and e.message.startswith(worker)
 
 
+class ClipPlayer:
+    """Gives the decoded sample at its pace.
+
+    Args:
+        handle: takes it.
+    """
+
+    def __init__(self, handle: LiveHandle) -> None:
+        self._handle = handle
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._play, name="clip", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._ended.set()
+
+    def _play(self) -> None:
+        clip, number, begin_ns = sample_clip(), 0, self._handle.now_ns()
+        while not self._ended.is_set():
+            t_ns = begin_ns + number * BLOCK_NS
+            wait_ns = t_ns + BLOCK_NS - self._handle.now_ns()
+            if self._ended.wait(max(0, wait_ns) / 1e9):
+                return
+            self._handle.sound(clip.sound(number), t_ns)
+            if number % 2 == 0:
+                self._handle.picture(clip.picture(number // 2), t_ns, PICTURE_NS)
+            number += 1
+
+
 class Rig:
     """A started engine and a server, on this machine alone.
 
@@ -207,23 +232,26 @@ class Rig:
         self.hearing = Hearing()
         self.engine = LiveEngine(Settings(asr=asr), self.hearing, most=4)
         began_s = time.monotonic()
+        # Workers inherit it, those that replace others too.
+        paths = [str(HOOKS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
         self.engine.start()
         self.engine.wait_ready(READY_S)
         self.load_s: Final = time.monotonic() - began_s
         self._server: Server | None = None
 
     @property
-    def server(self) -> "Server":
+    def server(self) -> Server:
         """The server, started when it is first needed."""
         if self._server is None:
-            self._server = Server(self.engine, self.hearing)
+            self._server = Server(self.engine, self.hearing.server)
         return self._server
 
     @contextmanager
     def listening_on(self, host: str) -> Iterator[str]:
         """Serve on one more address for a while; gives where."""
         self._close_server()
-        self._server = Server(self.engine, self.hearing, (host,))
+        self._server = Server(self.engine, self.hearing.server, (host,))
         try:
             yield f"http://{host}:{self._server.port}"
         finally:
@@ -240,10 +268,16 @@ class Rig:
         person.stop()
         return fine is not None and None not in self.engine.worker_pids().values()
 
-    def play(self, inject: str = "") -> Person:
-        """A session on the bundled sample, again and again."""
-        handle: LiveHandle = self.engine.open(Opening("p1", "test", inject=inject))
-        player = FilePlayer(sample_path(), handle, loop=True)
+    def play(self, *, decoded: bool = False) -> Person:
+        """A session on the bundled sample, again and again.
+
+        Args:
+            decoded: give what was decoded before, rather than decode all the time.
+        """
+        handle: LiveHandle = self.engine.open(Opening("p1", "test"))
+        player: FilePlayer | ClipPlayer = (
+            ClipPlayer(handle) if decoded else FilePlayer(sample_path(), handle, loop=True)
+        )
         player.start()
 
         def end() -> None:
@@ -268,6 +302,8 @@ class Rig:
         Returns:
             processes that were left behind.
         """
+        paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join(p for p in paths if p != str(HOOKS))
         self._close_server()
         pids = [pid for pid in self.engine.worker_pids().values() if pid is not None]
         self.engine.close()
@@ -277,92 +313,6 @@ class Rig:
         if self._server is not None:
             self._server.close()
             self._server = None
-
-
-class Server:
-    """The server in a thread of its own, on a free port of this machine.
-
-    Args:
-        engine: started, or not, for what needs no session.
-        hearing: was given to the engine.
-        hosts: further addresses to listen on.
-    """
-
-    def __init__(self, engine: LiveEngine, hearing: Hearing, hosts: tuple[str, ...] = ()) -> None:
-        include_loopback()
-        self.port = free_port()
-        self._hosts = ("127.0.0.1", *hosts)
-        self._engine, self._hearing = engine, hearing
-        self.tasks_before = 0
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._main, name="fault-server", daemon=True)
-        self._up = threading.Event()
-        self._stop = asyncio.Event()
-        self._thread.start()
-        assert self._up.wait(30), "the server did not start"
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def ask(self, work: Coroutine[Any, Any, T], limit_s: float = PATIENCE_S) -> T:
-        """Run something on the server's event loop and wait for it."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
-        return future.result(limit_s)
-
-    def tasks(self) -> int:
-        """How many tasks run on its event loop."""
-
-        async def count() -> int:
-            return len(asyncio.all_tasks())
-
-        return self.ask(count())
-
-    def close(self) -> None:
-        """End it."""
-        self.loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _main(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self._serve())
-        self.loop.close()
-
-    async def _serve(self) -> None:
-        names = [f"{host}:{self.port}" for host in self._hosts]
-        access = Access(frozenset(names), frozenset(f"http://{name}" for name in names), "")
-        options = DeskOptions(own_terms=OWN_TERMS)
-        self.desk = Desk(self._engine, self._hearing.server, options)
-        runner = web.AppRunner(make_app(self.desk, access), shutdown_timeout=1.0)
-        await runner.setup()
-        for host in self._hosts:
-            await web.TCPSite(runner, host, self.port).start()
-        self._up.set()
-        await self._stop.wait()
-        await runner.cleanup()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def call(method: str, url: str, **options: Any) -> tuple[int, str]:
-    """One HTTP request: status and body."""
-    limit = aiohttp.ClientTimeout(total=30)
-    async with (
-        aiohttp.ClientSession(timeout=limit) as http,
-        http.request(method, url, **options) as answer,
-    ):
-        return answer.status, await answer.text()
 
 
 def resident_mib(pid: int | None = None) -> float:

@@ -1,7 +1,6 @@
 """Rows 16, 17 and 20 to 22: workers that die, hang, run out of memory, crash or are too slow."""
 
 import os
-import resource
 import signal
 import threading
 import time
@@ -34,6 +33,8 @@ NOTICED_MS: Final = 50.0
 REPLACED_MS: Final = 2000.0
 AGAIN_MS: Final = 3000.0
 """The second death within a minute waits two seconds by the back-off."""
+MEMORY_MS: Final = 8000.0
+"""The memory grows by 640 MiB a second, and a worker may have a GiB and more."""
 HUNG_MS: Final = 10_000.0
 Break = Callable[[int], None]
 
@@ -53,9 +54,9 @@ def crash(pid: int) -> None:
     os.kill(pid, signal.SIGSEGV)
 
 
-def exhaust(pid: int) -> None:
-    """Refuse it every further byte of memory."""
-    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+def blow_up(pid: int) -> None:
+    """Let it take more and more memory; see `hooks`."""
+    os.kill(pid, signal.SIGUSR1)
 
 
 def broken(rig: Rig, worker: str, how: Break) -> Outcome:
@@ -112,7 +113,7 @@ for _worker in WORKERS:
     _add(_worker, f"{_worker}-killed", kill, NOTICED_MS)
 for _worker in WORKERS:
     _add(_worker, f"{_worker}-hangs", stop, HUNG_MS, 17 if _worker == "text" else 20)
-_add("audio", "audio-out-of-memory", exhaust, 1000)
+_add("audio", "audio-takes-all-memory", blow_up, MEMORY_MS)
 _add("face", "face-segfault", crash, NOTICED_MS, 22)
 
 

@@ -44,7 +44,8 @@ def test_the_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_exactly_one_target_is_needed(tmp_path: Path) -> None:
-    for options in ({}, {"live": True, "replay": tmp_path}):
+    wrong: list[dict[str, Any]] = [{}, {"live": True, "replay": tmp_path}]
+    for options in wrong:
         with pytest.raises(FaultError, match="give one of --replay FILE, --live and --served URL"):
             run(**options)
 

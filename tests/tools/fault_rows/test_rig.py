@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.fault_runs import rig, run_patiently
-from tools.fault_rows.rig import Rig, alive, free_port, reads, resident_mib
+from tools.fault_rows.rig import Rig, alive, reads, resident_mib
 
 __all__ = ["rig"]
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -27,6 +27,5 @@ def test_a_person_is_read_and_its_windows_are_whole(rig: Rig) -> None:
 
 
 def test_small_things() -> None:
-    assert 1024 <= free_port() <= 65_535
     assert resident_mib() > 10
     assert not alive(2**22 + 1)
