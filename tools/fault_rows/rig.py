@@ -12,7 +12,7 @@ from typing import Any, Final
 import torch
 
 from tacit.models.features import Modality
-from tacit.pipeline.config import Settings
+from tacit.pipeline.config import Settings, WorkerSettings
 from tacit.pipeline.events import ErrorEvent, Event, MeasurementResult, SensorHealth
 from tacit.pipeline.faults.judge import Told, gap_hops, is_used
 from tacit.pipeline.live.engine import LiveEngine, Opening
@@ -29,6 +29,8 @@ READY_S: Final = 240.0
 PATIENCE_S: Final = 60.0
 """Longest wait for something that should take seconds: the machine may be busy."""
 HOP_MS: Final = 500
+MEMORY_MB: Final = 1024
+"""Less than usual, so that memory can be blown up on small machines."""
 HOOKS: Final = Path(__file__).parent / "hooks"
 DEATHS: Final = frozenset({"worker_died", "worker_hung", "worker_memory"})
 
@@ -230,7 +232,8 @@ class Rig:
     def __init__(self, folder: Path, *, words: bool = True) -> None:
         asr = str(untrained_whisper(folder / "whisper")) if words else "off"
         self.hearing = Hearing()
-        self.engine = LiveEngine(Settings(asr=asr), self.hearing, most=4)
+        limits = WorkerSettings(memory_mb=MEMORY_MB, text_memory_mb=MEMORY_MB)
+        self.engine = LiveEngine(Settings(asr=asr, workers=limits), self.hearing, most=4)
         began_s = time.monotonic()
         # Workers inherit it, those that replace others too.
         paths = [str(HOOKS), *filter(None, [os.environ.get("PYTHONPATH")])]

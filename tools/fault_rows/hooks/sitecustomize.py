@@ -1,4 +1,6 @@
-"""Python imports this at the start of each worker of a rig: SIGUSR1 then blows its memory up."""
+"""Python imports this at the start of each worker of a rig: SIGUSR1 then blows its memory up,
+and SIGUSR2 slows it down.
+"""
 
 import signal
 import time
@@ -16,4 +18,10 @@ def blow_up(_number: int, _frame: object) -> None:
         time.sleep(0.05)
 
 
+def be_slow(_number: int, _frame: object) -> None:
+    """Do nothing for most of a second, whatever there is to do."""
+    time.sleep(0.9)
+
+
 signal.signal(signal.SIGUSR1, blow_up)
+signal.signal(signal.SIGUSR2, be_slow)
