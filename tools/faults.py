@@ -57,6 +57,8 @@ def settings(folder: Path) -> Iterator[Any]:
     def setting() -> Setting:
         nonlocal count
         count += 1
+        for each in made:
+            each.tidy()
         own = folder / str(count)
         own.mkdir()
         return Setting(own, rig)

@@ -151,6 +151,11 @@ class Person:
         return {reason: count for reason, count in total.items() if count}
 
     @property
+    def over(self) -> bool:
+        """Whether its last event has come."""
+        return any(marked.event.type == "session.closed" for marked in self.events)
+
+    @property
     def events(self) -> list[Marked]:
         """All events so far."""
         return self._hearing.of(self.session_id)
@@ -242,6 +247,7 @@ class Rig:
         self.engine.wait_ready(READY_S)
         self.load_s: Final = time.monotonic() - began_s
         self._server: Server | None = None
+        self._people: list[Person] = []
 
     @property
     def server(self) -> Server:
@@ -287,7 +293,16 @@ class Rig:
             player.stop()
             handle.end("end")
 
-        return Person(self.hearing, handle.session_id, end, handle)
+        person = Person(self.hearing, handle.session_id, end, handle)
+        self._people.append(person)
+        return person
+
+    def tidy(self) -> None:
+        """End sessions that a scenario has left behind."""
+        people, self._people = self._people, []
+        for person in people:
+            if not person.over:
+                person.stop()
 
     def respawned_ms(self, worker: str, old: int, since_ns: int) -> float | None:
         """How long after a moment another process had taken a worker's place."""

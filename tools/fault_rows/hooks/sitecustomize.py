@@ -1,5 +1,6 @@
-"""Python imports this at the start of each worker of a rig: SIGUSR1 then blows its memory up,
-and SIGUSR2 slows it down.
+"""Imported by Python at the start of each worker of a rig: two signals that do harm.
+
+SIGUSR1 blows its memory up, SIGUSR2 slows it down.
 """
 
 import signal
