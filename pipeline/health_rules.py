@@ -185,7 +185,7 @@ class StreamRules:
     interval_ns: int
     at_end: bool
     slack_ns: int
-    expire_ns: int = 850 * NS_PER_MS
+    expire_ns: int = 800 * NS_PER_MS
     start_ns: int = 3 * NS_PER_S
     stale_reason: str = NO_DATA
     slowest_ns: int = NS_PER_S

@@ -33,7 +33,7 @@ def test_freeze_is_degraded_then_lost_then_ok_in_time(fps: float) -> None:
     assert degraded[2] <= start + 0.6
     assert degraded[3] == start
     assert (lost[:2], lost[3]) == (("lost", "frozen"), start)
-    assert lost[2] == pytest.approx(start + 0.85)
+    assert lost[2] == pytest.approx(start + 0.8)
     assert recovering == ("recovering", None, back, back)
     assert again[:2] == ("ok", None)
     assert again[2] == pytest.approx(back + 4 / fps)
@@ -60,7 +60,7 @@ def test_missing_sound_is_degraded_in_a_sixth_of_a_second() -> None:
     assert play.rows == [
         ("ok", None, 0.02, 0.0),
         ("degraded", "no_data", 2.15, 2.0),
-        ("lost", "no_data", 2.85, 2.0),
+        ("lost", "no_data", 2.8, 2.0),
     ]
 
 
@@ -70,7 +70,7 @@ def test_muted_sound_is_muted_and_lost_only_when_samples_stop() -> None:
     assert play.rows[1:] == [("muted", "silent", 2.5, 2.0)]
     assert not play.monitor.usable("audio")
     play.pause(8.0)
-    assert play.rows[2:] == [("lost", "no_data", 6.85, 6.0)]
+    assert play.rows[2:] == [("lost", "no_data", 6.8, 6.0)]
 
 
 def test_unmuted_sound_is_ok_after_five_blocks() -> None:
@@ -97,7 +97,7 @@ def test_no_face_and_black_are_flagged_within_half_a_second(
     assert start < degraded[2] <= start + 0.5
     assert degraded[3] == start
     assert (lost[:2], lost[3]) == (("lost", reason), start)
-    assert lost[2] == pytest.approx(start + 0.85)
+    assert lost[2] == pytest.approx(start + 0.8)
 
 
 def test_a_missed_face_now_and_then_is_no_event() -> None:
@@ -260,7 +260,7 @@ def test_changes_come_in_order_of_time_then_of_modality() -> None:
 def test_evidence_names_numbers() -> None:
     play = Play().send(GOOD, 2).freeze(3)
     assert play.changes[1].evidence["frozen_ms"] == 500.0
-    assert play.changes[2].evidence["age_ms"] == 850
+    assert play.changes[2].evidence["age_ms"] == 800
     assert play.changes[1].participant == "p1"
 
 

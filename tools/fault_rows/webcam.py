@@ -27,10 +27,12 @@ class Webcam:
     Attributes:
         frozen: it sends one picture again and again.
         stalled: it sends nothing, and keeps the line open: its reader blocks.
+        missing_ns: when the first picture was due that it did not send, monotonic clock.
     """
 
     def __init__(self, media: Path, port: int = 0) -> None:
         self.frozen = self.stalled = False
+        self.missing_ns: int | None = None
         self._shots = _jpegs(media)
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
@@ -61,7 +63,10 @@ class Webcam:
         for shot in cycle(self._shots):
             shown = shown if self.frozen else shot
             if not self.stalled:
+                self.missing_ns = None
                 yield shown
+            elif self.missing_ns is None:
+                self.missing_ns = time.monotonic_ns()
             due_s += PERIOD_S
             if self._ended.wait(max(0.0, due_s - time.monotonic())):
                 return
