@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ..models.features import MODALITIES, Modality
 from ..models.labels import Emotion
 from .config import Settings, load_settings
+from .consent import Terms
 from .events import AnyEvent, Event, ModalityReading, WindowSpan
 from .export.table import rows
 from .plan import ReplayRequest
@@ -207,6 +208,7 @@ def analyze(
     asr: str | None = None,
     settings: Settings | None = None,
     participant: str = "p1",
+    terms: Terms | None = None,
 ) -> Analysis:
     """Read the expressed emotion in a recording, in this process.
 
@@ -217,12 +219,15 @@ def analyze(
         asr: speech to text: a folder with Whisper weights, a model name, "auto" or "off".
         settings: see `Settings`; by default those of the environment.
         participant: name of the person recorded.
+        terms: purpose and consent; by default those of whoever runs the program, for a personal
+            purpose.
 
     Returns:
         the readings. Nothing is read before they are asked for.
 
     Raises:
         SessionError: a session cannot be read.
+        ConsentError: nobody may be read under these terms.
         ConfigError: a setting of the environment is wrong.
     """
     path = Path(media)
@@ -232,7 +237,7 @@ def analyze(
     chosen = settings if settings is not None else load_settings()
     if asr is not None:
         chosen = chosen.model_copy(update={"asr": asr})
-    request = ReplayRequest(path, chosen, inject, inline=True, participant=participant)
+    request = ReplayRequest(path, chosen, inject, inline=True, participant=participant, terms=terms)
     return Analysis(path, _replayed(request), path)
 
 

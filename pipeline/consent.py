@@ -16,6 +16,9 @@ EXCEPTIONS: Final = ("medical", "safety")
 MIN_REASON: Final = 10
 MAX_TEXT: Final = 400
 MAX_CONSENT: Final = 128
+DEFAULT_PURPOSE: Final = "personal"
+OPERATOR: Final = "operator"
+"""Consent of a session that states none: whoever runs the program answers for it."""
 _NAME: Final = re.compile(NAME_PATTERN)
 
 
@@ -112,6 +115,34 @@ class Terms:
                 "5(1)(f)) unless exception=medical or exception=safety is declared with a reason "
                 f"of {MIN_REASON} to {MAX_TEXT} characters",
             )
+
+
+def own_terms(participant: str, purpose: str = DEFAULT_PURPOSE) -> Terms:
+    """Terms of a session on one's own machine for which nothing else was said.
+
+    They are no exception from having terms: they are told and kept like any others.
+
+    Raises:
+        ConsentError: no session may begin under them.
+    """
+    return Terms(participant, purpose, OPERATOR)
+
+
+def terms_for(participant: str, terms: Terms | None) -> Terms:
+    """The given terms, or those of whoever runs the program.
+
+    Raises:
+        ConsentError: they are of somebody else, or no session may begin under them.
+    """
+    if terms is None:
+        return own_terms(participant)
+    if terms.participant != participant:
+        raise ConsentError(
+            "consent_needed",
+            f"The consent is of {terms.participant!r}, not of {participant!r}: each participant "
+            "gives their own",
+        )
+    return terms
 
 
 def _codes() -> str:

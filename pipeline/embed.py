@@ -165,6 +165,15 @@ class Recognizer:
             self._streams.discard(filled)
             self._core.unsubscribe(inbox)
 
+    async def withdraw(self, participant: str = "p1") -> None:
+        """A participant takes their consent back: end their session, delete what is kept of it.
+
+        What was read of the events before is the caller's, and the caller's to delete.
+        """
+        for task in self._tasks.pop(participant, set()):
+            task.cancel()
+        await asyncio.to_thread(self._core.withdraw, participant)
+
     async def close(self) -> None:
         """End all sessions and workers."""
         for tasks in self._tasks.values():
@@ -254,6 +263,10 @@ class SyncRecognizer:
         person = self._core.detach(participant)
         if person is not None:
             person.closed.wait(CLOSE_S)
+
+    def withdraw(self, participant: str = "p1") -> None:
+        """A participant takes their consent back; see `Recognizer.withdraw`."""
+        self._core.withdraw(participant)
 
     def close(self) -> None:
         """End all sessions and workers."""

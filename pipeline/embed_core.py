@@ -52,6 +52,11 @@ class Inbox:
         with self._lock:
             return self._events.popleft() if self._events else None
 
+    def forget(self, session_id: str) -> None:
+        """Delete all of a session that has not been read yet."""
+        with self._lock:
+            self._events = deque(e for e in self._events if e.session_id != session_id)
+
     def _drop(self) -> None:
         self.dropped += 1
         for index, event in enumerate(self._events):
@@ -124,8 +129,9 @@ class Embedded:
         with self._lock:
             person = self._people.get(participant)
             if person is None:
-                Terms(participant, **self._terms)
-                opening = Opening(participant, "embedded", dict(self._absent), views=False)
+                terms = Terms(participant, **self._terms)
+                absent = dict(self._absent)
+                opening = Opening(participant, "embedded", absent, views=False, terms=terms)
                 person = Person(self._engine.open(opening))
                 self._people[participant] = person
                 self._by_session[person.handle.session_id] = person
@@ -171,6 +177,17 @@ class Embedded:
         if person is not None:
             person.handle.end("end")
         return person
+
+    def withdraw(self, participant: str) -> None:
+        """End a participant's session and delete what is kept of it here; waits for its end."""
+        person = self.detach(participant)
+        if person is None:
+            return
+        person.closed.wait(CLOSE_S)
+        with self._lock:
+            inboxes = list(self._inboxes)
+        for inbox in inboxes:
+            inbox.forget(person.handle.session_id)
 
     @property
     def participants(self) -> list[str]:

@@ -124,6 +124,9 @@ class SessionReady(Event):
     hop_ms: Ms
     modalities: Starts
     model: ModelRef
+    purpose: str
+    consent: str
+    exception: str | None
 
 
 class SessionClosed(Event):

@@ -12,6 +12,7 @@ from ..models.features import Modality
 from ..stream.packet import NS_PER_MS, Packet
 from .baseline import SessionBaseline
 from .config import Settings
+from .consent import Terms, terms_for
 from .events import Event, ModelRef
 from .hub import Hub, Output, WindowJob, WindowRules
 from .journal import CloseReason, Journal
@@ -53,6 +54,10 @@ class SessionSetup:
         disabled: modalities that take no part, with the reason.
         anchor_utc: time of day of session time 0, ISO 8601; None where it has none.
         start_ns: session time at which it begins; more than 0 where its beginning is not there.
+        terms: purpose and consent; None: those of whoever runs the program (`consent.own_terms`).
+
+    Raises:
+        ConsentError: no session may begin under these terms.
     """
 
     session_id: str
@@ -62,6 +67,17 @@ class SessionSetup:
     disabled: Mapping[Modality, str]
     anchor_utc: str | None = None
     start_ns: int = 0
+    terms: Terms | None = None
+
+    def __post_init__(self) -> None:
+        """No session without terms: this is the one door that all of them come through."""
+        object.__setattr__(self, "terms", terms_for(self.participant, self.terms))
+
+    @property
+    def agreed(self) -> Terms:
+        """The terms, which are always there."""
+        assert self.terms is not None
+        return self.terms
 
 
 class Intake:
@@ -85,7 +101,7 @@ class Intake:
         )
         self.journal = Journal(setup.session_id, setup.participant, model)
         self.ready: Event = self.journal.ready(
-            setup.source, config, starts_of(setup.disabled), setup.anchor_utc
+            setup.source, config, starts_of(setup.disabled), setup.anchor_utc, setup.agreed
         )
         self._baseline: SessionBaseline | None = None
         if settings.baseline.mode != "off":

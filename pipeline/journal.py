@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from ..models.features import Modality, Prediction
 from ..stream.packet import NS_PER_MS
+from .consent import Terms
 from .event_builders import Sequencer, measurement, sensor_health, to_ms, window_drops
 from .events import (
     ErrorEvent,
@@ -76,7 +77,8 @@ class Journal:
         source: str,
         config: WindowConfig,
         starts: dict[Modality, ModalityStart],
-        anchor_utc: str | None = None,
+        anchor_utc: str | None,
+        terms: Terms,
     ) -> Event:
         """The first event; a live session says at what time of day its time 0 was."""
         return SessionReady(
@@ -88,6 +90,9 @@ class Journal:
             hop_ms=config.hop_ns // NS_PER_MS,
             modalities=starts,
             model=self._model,
+            purpose=terms.purpose,
+            consent=terms.consent,
+            exception=terms.exception or None,
         )
 
     def add(self, outputs: Iterable[Output]) -> list[tuple[int, WindowJob]]:

@@ -14,6 +14,7 @@ from ..stream.endpoints import BusPlace
 from ..stream.mediafile import MediaInfo, probe
 from ..stream.packet import NS_PER_MS
 from .config import ConfigError, Settings
+from .consent import Terms, terms_for
 from .doctor import checkpoints
 from .events import ModalityStart
 from .health_rules import HealthState
@@ -41,6 +42,10 @@ class ReplayRequest:
         inline: run everything in one process.
         participant: name of the person recorded.
         source: what events call the recording; its file name by default.
+        terms: purpose and consent; None: those of whoever runs the program.
+
+    Raises:
+        ConsentError: no session may begin under these terms.
     """
 
     media: Path
@@ -50,6 +55,11 @@ class ReplayRequest:
     inline: bool = False
     participant: str = "p1"
     source: str = ""
+    terms: Terms | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse terms under which nobody may be read, before anything is opened."""
+        object.__setattr__(self, "terms", terms_for(self.participant, self.terms))
 
 
 @dataclass(frozen=True, slots=True)

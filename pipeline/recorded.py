@@ -16,6 +16,7 @@ from ..stream.packet import NS_PER_MS, NS_PER_S, Packet
 from ..stream.recording import Entry, Facts, Record
 from ..stream.recording_reader import RecordingReader, Tail
 from .config import Settings
+from .consent import Terms
 from .events import AnyEvent, Event
 from .intake import Intake, Jobs, SessionSetup
 from .journal import CloseReason
@@ -70,6 +71,21 @@ def facts_in(path: Path, reader: RecordingReader, records: Iterator[Record]) -> 
             break
     why = f": {reader.tail.problem}" if reader.tail.problem else ""
     raise RecordingError(f"{path}: holds no recorded session of Tacit{why}")
+
+
+def terms_of_facts(facts: SessionFacts) -> Terms | None:
+    """The terms that a session ran under; None where its file does not say.
+
+    Raises:
+        RecordingError: the file says terms of another form.
+        ConsentError: nobody may be read under them.
+    """
+    if not facts.terms:
+        return None
+    try:
+        return Terms(**facts.terms)
+    except TypeError as exc:
+        raise RecordingError(f"session {facts.session_id}: its terms are damaged: {exc}") from exc
 
 
 class RecordedSession:
@@ -157,6 +173,7 @@ class RecordedSession:
             facts.disabled,
             facts.anchor_utc or None,
             facts.start_ns,
+            terms=terms_of_facts(facts),
         )
 
     def _inputs(self) -> Iterator[HubInput]:

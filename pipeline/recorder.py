@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import importlib.metadata
 import mimetypes
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -42,8 +42,8 @@ class RecordOptions:
 
     Attributes:
         path: the new session file.
-        purpose: what the recording is for.
-        consent: identifies the participant's consent.
+        purpose: what the recording is for, in other words than the session's own terms.
+        consent: identifies the participant's consent, likewise.
         retention_days: after how many days it is to be deleted; None for never.
         media: put the media themselves into the session file.
         patient: let the session wait for a slow disk; only where time can wait.
@@ -247,8 +247,9 @@ def facts_of_live(
         session_id=setup.session_id,
         participant=setup.participant,
         source=setup.source,
-        purpose=options.purpose,
-        consent=options.consent,
+        purpose=options.purpose or setup.agreed.purpose,
+        consent=options.consent or setup.agreed.consent,
+        terms=asdict(setup.agreed),
         created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         anchor_utc=setup.anchor_utc or "",
         retention_days=options.retention_days,

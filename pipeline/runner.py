@@ -106,6 +106,7 @@ class ReplaySession:
             request.source or request.media.name,
             request.settings,
             plan.disabled,
+            terms=request.terms,
         )
         if recorder is not None:
             facts = facts_of(

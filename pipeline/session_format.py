@@ -102,6 +102,7 @@ class SessionFacts(BaseModel):
         source: file or device.
         purpose: what the recording is for, in the words of whoever made it.
         consent: identifies the participant's consent.
+        terms: those that the session ran under, field by field, see `consent.Terms`.
         created_utc: when it was recorded, ISO 8601.
         anchor_utc: time of day of session time 0, ISO 8601; empty where media came from a file.
         retention_days: after how many days it is to be deleted.
@@ -132,6 +133,7 @@ class SessionFacts(BaseModel):
     source: str
     purpose: str = ""
     consent: str = ""
+    terms: dict[str, str] = Field(default_factory=dict)
     created_utc: str
     anchor_utc: str = ""
     retention_days: Annotated[int, Field(ge=1)] | None = None

@@ -10,7 +10,16 @@ from ..batch.run import BatchRequest, run_batch, usable_cores
 from ..batch.summary import SUMMARY_MD
 from ..batch.view import BatchBar
 from ..config import load_settings
-from .options import AsrOption, ConfigOption, WeightsOption
+from ..consent import DEFAULT_PURPOSE, OPERATOR, Terms
+from .options import (
+    AsrOption,
+    ConfigOption,
+    ConsentOption,
+    ExceptionOption,
+    PurposeOption,
+    ReasonOption,
+    WeightsOption,
+)
 
 EXIT_NONE_READ = 1
 
@@ -41,6 +50,10 @@ def batch_command(
     inject: Annotated[
         str, typer.Option(help="Damage to try out on all media, as in tacit replay.")
     ] = "",
+    purpose: PurposeOption = DEFAULT_PURPOSE,
+    consent: ConsentOption = OPERATOR,
+    exception: ExceptionOption = "",
+    reason: ReasonOption = "",
     asr: AsrOption = None,
     weights: WeightsOption = None,
     config: ConfigOption = None,
@@ -57,6 +70,7 @@ def batch_command(
 
     tacit batch manifest.csv -o results --engine ray --asr off
     """
+    Terms("p1", purpose, consent, exception, reason)
     settings = load_settings(config, {"asr": asr, "weights": weights})
     cores = max(usable_cores() // settings.threads, 1)
     request = BatchRequest(source, out, settings, engine, jobs or cores, inject, pattern)

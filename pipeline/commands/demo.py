@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from ..config import Settings, load_settings
+from ..consent import own_terms
 from .options import ConfigOption, JsonOption
 
 SAMPLE: Final = resources.files("tacit.pipeline") / "assets" / "sample.mp4"
@@ -58,7 +59,9 @@ def demo_command(
     from .play import play
 
     with resources.as_file(SAMPLE) as path:
-        request = ReplayRequest(media=path, settings=settings, inject=DEMO_DAMAGE)
+        request = ReplayRequest(
+            media=path, settings=settings, inject=DEMO_DAMAGE, terms=own_terms("p1", "demo")
+        )
         with replay(request) as session:
             play(session, json_path)
 

@@ -11,6 +11,7 @@ from ...stream.camera import name_camera
 from ...stream.errors import DeviceError
 from ...stream.microphone import find_microphone
 from ..config import load_settings
+from ..consent import DEFAULT_PURPOSE, OPERATOR, Terms
 from ..inject import parse_injections
 from ..live.engine import Opening
 from ..live.run import LiveRun
@@ -18,9 +19,13 @@ from .options import (
     AsrOption,
     CameraOption,
     ConfigOption,
+    ConsentOption,
+    ExceptionOption,
     InjectOption,
     JsonOption,
     MicrophoneOption,
+    PurposeOption,
+    ReasonOption,
     SecondsOption,
     WeightsOption,
 )
@@ -35,6 +40,10 @@ def live_command(
     seconds: SecondsOption = None,
     json_path: JsonOption = None,
     inject: InjectOption = "",
+    purpose: PurposeOption = DEFAULT_PURPOSE,
+    consent: ConsentOption = OPERATOR,
+    exception: ExceptionOption = "",
+    reason: ReasonOption = "",
     asr: AsrOption = None,
     weights: WeightsOption = None,
     config: ConfigOption = None,
@@ -50,9 +59,10 @@ def live_command(
 
     tacit live --camera off --microphone "USB Mic" --seconds 60 --json events.jsonl
     """
+    terms = Terms("p1", purpose, consent, exception, reason)
     settings = load_settings(config, {"asr": asr, "weights": weights})
     devices = devices_of(microphone, camera)
-    opening = opening_on(devices, inject)
+    opening = opening_on(devices, inject, terms)
     play(LiveRun(settings, devices, opening, seconds), json_path)
 
 
@@ -87,7 +97,7 @@ def _way_out(option: str) -> Iterator[None]:
         raise DeviceError(f"{exc} ({option} {OFF} goes without)") from exc
 
 
-def opening_on(devices: Mapping[Modality, str], inject: str, participant: str = "p1") -> Opening:
+def opening_on(devices: Mapping[Modality, str], inject: str, terms: Terms) -> Opening:
     """A session on these devices.
 
     Raises:
@@ -98,4 +108,4 @@ def opening_on(devices: Mapping[Modality, str], inject: str, participant: str = 
     absent: dict[Modality, str] = {m: "switched_off" for m in places if m not in devices}
     if "audio" in absent:
         absent["text"] = absent["audio"]
-    return Opening(participant, "devices", absent, inject, views=False)
+    return Opening(terms.participant, "devices", absent, inject, views=False, terms=terms)

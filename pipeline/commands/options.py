@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config import ConfigError, load_settings
+from ..consent import PURPOSES
 
 ConfigOption = Annotated[
     Path | None,
@@ -52,6 +53,17 @@ RetentionOption = Annotated[
 SpeedOption = Annotated[
     str, typer.Option(help="max, or 1 for as fast as it was recorded, 2 for twice that.")
 ]
+PurposeOption = Annotated[
+    str,
+    typer.Option(help="What this is for: " + ", ".join(p.code for p in PURPOSES) + "."),
+]
+ConsentOption = Annotated[
+    str, typer.Option(help="Identifier of the consent of whoever is seen and heard.")
+]
+ExceptionOption = Annotated[
+    str, typer.Option(help="medical or safety: what alone allows workplace and education.")
+]
+ReasonOption = Annotated[str, typer.Option(help="Why the exception holds, 10 characters or more.")]
 InprocOption = Annotated[
     bool, typer.Option("--inproc", help="Run everything in one process; same events.")
 ]

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from rich.console import Console
 
-from ..events import Event
+from ..events import Event, SessionReady
 from ..sinks import JsonlSink, Sink
 from ..terminal import LiveView, PlainView
 
@@ -64,6 +64,8 @@ def play(session: Playable, json_path: Path | None, *more: Sink) -> None:
         sinks.append(view)
         try:
             for event in session:
+                if isinstance(event, SessionReady):
+                    console.print(terms_line(event), markup=False, highlight=False, soft_wrap=True)
                 _write(sinks, event)
         except KeyboardInterrupt:
             for event in session.close("interrupted"):
@@ -73,6 +75,12 @@ def play(session: Playable, json_path: Path | None, *more: Sink) -> None:
         for sink in reversed(sinks):
             sink.close()
     console.print(session.summary(), markup=False, highlight=False, soft_wrap=True)
+
+
+def terms_line(ready: SessionReady) -> str:
+    """What a session is for and who agreed, in one line."""
+    exception = f", exception: {ready.exception}" if ready.exception else ""
+    return f"purpose: {ready.purpose}, consent: {ready.consent}{exception} (--purpose, --consent)"
 
 
 def _write(sinks: list[Sink], event: Event) -> None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from ...stream.errors import RecordingError
 from ..config import ConfigError, load_settings
+from ..consent import DEFAULT_PURPOSE, OPERATOR, Terms
 from ..live.run import LiveRun
 from ..plan import ReplayRequest
 from ..purge import Found, delete, has_expired, sessions_in
@@ -24,10 +25,14 @@ from .options import (
     AsrOption,
     CameraOption,
     ConfigOption,
+    ConsentOption,
+    ExceptionOption,
     InjectOption,
     InprocOption,
     JsonOption,
     MicrophoneOption,
+    PurposeOption,
+    ReasonOption,
     RetentionOption,
     SecondsOption,
     SpeedOption,
@@ -54,8 +59,10 @@ def record_command(
         ),
     ] = False,
     participant: Annotated[str, typer.Option(help="Name or pseudonym of who is seen.")] = "p1",
-    purpose: Annotated[str, typer.Option(help="What the recording is for.")] = "",
-    consent: Annotated[str, typer.Option(help="Identifier of the participant's consent.")] = "",
+    purpose: PurposeOption = DEFAULT_PURPOSE,
+    consent: ConsentOption = OPERATOR,
+    exception: ExceptionOption = "",
+    reason: ReasonOption = "",
     retention_days: RetentionOption = None,
     microphone: MicrophoneOption = "default",
     camera: CameraOption = "default",
@@ -74,24 +81,25 @@ def record_command(
 
     tacit record talk.mp4 -o talk.mcap
 
-    tacit record talk.mp4 -o talk.mcap --media --purpose "study 7" --retention-days 90
+    tacit record talk.mp4 -o talk.mcap --media --purpose research --consent "study 7, form 12"
 
     tacit record -o now.mcap --seconds 60
     """
     if re.fullmatch(NAME_PATTERN, participant) is None:
         raise ConfigError(f"--participant {participant}: letters, digits, dot, dash and underscore")
+    terms = Terms(participant, purpose, consent, exception, reason)
     pace = parse_speed(speed)
     settings = load_settings(config, {"asr": asr, "weights": weights})
     if file is None:
         if media:
             raise ConfigError("--media: a live session keeps features only; leave it out")
         devices = devices_of(microphone, camera)
-        opening = opening_on(devices, inject, participant)
+        opening = opening_on(devices, inject, terms)
         live = RecordOptions(out, purpose, consent, retention_days, patient=False)
         with _recording(live) as recorder:
             play(LiveRun(settings, devices, opening, seconds, recorder), json_path)
         return
-    request = ReplayRequest(file, settings, inject, pace, inproc, participant)
+    request = ReplayRequest(file, settings, inject, pace, inproc, participant, terms=terms)
     options = RecordOptions(out, purpose, consent, retention_days, media, patient=pace is None)
     with _recording(options) as recorder, replay(request, recorder) as session:
         play(session, json_path)

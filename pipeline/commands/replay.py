@@ -9,10 +9,11 @@ import typer
 from ...stream.recording_reader import is_recording
 from ..compare import differences
 from ..config import ConfigError, Settings, load_settings
+from ..consent import DEFAULT_PURPOSE, OPERATOR, Terms
 from ..job import Job
 from ..plan import ReplayRequest
 from ..predictors import InlinePredictor
-from ..recorded import RecordedSession, read_facts
+from ..recorded import RecordedSession, read_facts, terms_of_facts
 from ..runner import replay
 from ..session_media import media_of
 from ..sessions import load_session
@@ -21,9 +22,13 @@ from .options import (
     AsrOption,
     BaselineOption,
     ConfigOption,
+    ConsentOption,
+    ExceptionOption,
     InjectOption,
     InprocOption,
     JsonOption,
+    PurposeOption,
+    ReasonOption,
     SpeedOption,
     WeightsOption,
     baseline_overrides,
@@ -53,6 +58,10 @@ def replay_command(
         typer.Option(help="Session (.mcap or .jsonl) to compare with; exits with 1 if different."),
     ] = None,
     baseline: BaselineOption = None,
+    purpose: PurposeOption = DEFAULT_PURPOSE,
+    consent: ConsentOption = OPERATOR,
+    exception: ExceptionOption = "",
+    reason: ReasonOption = "",
     asr: AsrOption = None,
     weights: WeightsOption = None,
     config: ConfigOption = None,
@@ -69,6 +78,7 @@ def replay_command(
 
     tacit replay talk.mcap --compare events.jsonl
     """
+    terms = Terms("p1", purpose, consent, exception, reason)
     overrides = {"asr": asr, "weights": weights, **baseline_overrides(baseline, config)}
     settings = load_settings(config, overrides)
     # Read first: the events to compare with may be in the file that --json replaces.
@@ -84,7 +94,7 @@ def replay_command(
         session = RecordedSession(file, InlinePredictor(Job(settings=own)), own, pace)
         play(session, json_path, kept)
     else:
-        request = ReplayRequest(file, settings, inject, pace, inproc)
+        request = ReplayRequest(file, settings, inject, pace, inproc, terms=terms)
         if is_recording(file):
             request = _from_media(file, request, keep_settings=config is None)
         with replay(request) as running:
@@ -143,4 +153,5 @@ def _from_media(file: Path, request: ReplayRequest, *, keep_settings: bool) -> R
         request.inline,
         facts.participant,
         facts.source,
+        terms_of_facts(facts),
     )

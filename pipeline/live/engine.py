@@ -31,6 +31,7 @@ from ...stream.limits import MAX_SESSIONS
 from ...stream.packet import MODALITIES
 from ...stream.publisher import Publisher
 from ..config import Settings
+from ..consent import Terms
 from ..doctor import checkpoints
 from ..errors import UserError
 from ..feeds import StartError
@@ -104,6 +105,7 @@ class Opening:
         inject: damage from the start, see `inject`.
         views: give viewers the face's outline and the sound's level.
         tap_of: gives what is told all inputs of the session; called before the first of them.
+        terms: purpose and consent; None: those of whoever runs the program.
     """
 
     participant: str = "p1"
@@ -112,6 +114,7 @@ class Opening:
     inject: str = ""
     views: bool = True
     tap_of: Callable[[SessionSetup, ModelIdentity], Tap] | None = None
+    terms: Terms | None = None
 
 
 class LiveEngine:
@@ -176,6 +179,7 @@ class LiveEngine:
 
         Raises:
             EngineError: not ready, or too many sessions.
+            ConsentError: nobody may be read under these terms.
             InjectError: the damage cannot be understood, or not be done to a live stream.
         """
         if self.failure or self.identity is None:
@@ -188,6 +192,7 @@ class LiveEngine:
             self.settings,
             {**self.plan.disabled, **(opening.absent or {})},
             handle.clock.anchor_utc,
+            terms=opening.terms,
         )
         tap = opening.tap_of and opening.tap_of(setup, self.identity)
         session = LiveSession(setup, self.identity, handle.clock, handle.clock.anchor_ns, tap)

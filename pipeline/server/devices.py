@@ -74,7 +74,8 @@ async def start_on_devices(request: web.Request, terms: Terms, fields: Mapping[s
     if "audio" in absent:
         absent["text"] = _OFF
     inject = str(fields.get("inject") or "")
-    served = await desk.open(terms, Opening(terms.participant, "device", absent, inject), fields)
+    opening = Opening(terms.participant, "device", absent, inject, terms=terms)
+    served = await desk.open(terms, opening, fields)
     served.lasts = True
     # A page that was killed cannot stop the camera that it started.
     served.needs_viewer = "Origin" in request.headers

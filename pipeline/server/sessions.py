@@ -244,7 +244,8 @@ async def _play(
     """Start a session on a file."""
     inject_spec = str(fields.get("inject") or "")
     loop = str(fields.get("loop", "")).lower() in ("true", "1")
-    served = await desk.open(terms, Opening(terms.participant, source, inject=inject_spec), fields)
+    opening = Opening(terms.participant, source, inject=inject_spec, terms=terms)
+    served = await desk.open(terms, opening, fields)
     handle = served.handle
 
     def on_end() -> None:

@@ -130,7 +130,8 @@ async def start(request: web.Request) -> web.Response:
     if not offered.video:
         absent["face"] = NO_TRACK
     try:
-        served = await desk.open(terms, Opening(terms.participant, "webrtc", absent), request.query)
+        opening = Opening(terms.participant, "webrtc", absent, terms=terms)
+        served = await desk.open(terms, opening, request.query)
     except ApiError:
         await peer.close()
         raise

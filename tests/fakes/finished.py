@@ -96,6 +96,9 @@ def ready(*participants: str, source: str = "talk.mp4") -> SessionReady:
         hop_ms=HOP_MS,
         modalities={m: ModalityStart(state=HealthState.STARTING, reason=None) for m in MODALITIES},
         model=MODEL,
+        purpose="test",
+        consent="c1",
+        exception=None,
     )
 
 

@@ -34,6 +34,18 @@ def test_a_slow_reader_loses_old_results_and_keeps_the_facts() -> None:
     assert kept_facts == min(rounds * len(facts), EVENTS)
 
 
+def test_what_waits_of_a_session_can_be_deleted_and_the_rest_stays() -> None:
+    inbox = Inbox(lambda: None)
+    events = story()
+    others = [event.model_copy(update={"session_id": "s2"}) for event in events]
+    inbox.put([*events, *others])
+    inbox.forget("s1")
+    left = []
+    while (event := inbox.take()) is not None:
+        left.append(event)
+    assert left == others
+
+
 def test_before_the_models_are_loaded_nobody_can_take_part() -> None:
     core = embedded(Settings(asr="off"), ("audio",), TERMS)
     with pytest.raises(EngineError, match="still loading"):

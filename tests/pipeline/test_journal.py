@@ -1,6 +1,7 @@
 import numpy as np
 
 from tacit.models.features import MODALITIES, FeatureWindow, Modality, Prediction
+from tacit.pipeline.consent import own_terms
 from tacit.pipeline.events import (
     ErrorEvent,
     MeasurementResult,
@@ -98,7 +99,7 @@ def test_revised_windows_words_and_errors_have_their_own_events() -> None:
 
 def test_the_first_and_the_last_events_frame_the_session() -> None:
     book = journal()
-    first = book.ready("talk.mp4", WindowConfig(), {})
+    first = book.ready("talk.mp4", WindowConfig(), {}, None, own_terms("p1"))
     assert first.type == "session.ready"
     counts: dict[Modality, WindowStatistics] = {"face": WindowStatistics(3, 1, {"late": 2}, 0)}
     report, closed = book.close(5_000_000_000, counts, "interrupted")

@@ -60,6 +60,9 @@ export interface SessionReady extends Envelope {
   hop_ms: number;
   modalities: Partial<Record<Modality, { state: HealthState; reason: string | null }>>;
   model: { id: string; sha256: string };
+  purpose: string;
+  consent: string;
+  exception: "medical" | "safety" | null;
 }
 
 export interface SessionClosed extends Envelope { type: "session.closed"; t_ms: number; reason: "end" | "interrupted" | "error"; windows: number }

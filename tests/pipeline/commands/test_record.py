@@ -34,7 +34,7 @@ def recorded(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recorded") / "sample.mcap"
     done = tacit(
         *("record", sample, "-o", path, "--json", path.with_suffix(".jsonl"), "--asr", "off"),
-        *("--inproc", "--media", "--inject", "face:freeze@2-4", "--purpose", "a test"),
+        *("--inproc", "--media", "--inject", "face:freeze@2-4", "--purpose", "research"),
         *("--consent", "c-1", "--retention-days", "30", "--participant", "anna"),
     )
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,7 @@ def recorded(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_recording_says_whose_and_what_for(recorded: Path, sample: Path) -> None:
     facts = read_facts(recorded)
-    assert (facts.participant, facts.purpose, facts.consent) == ("anna", "a test", "c-1")
+    assert (facts.participant, facts.purpose, facts.consent) == ("anna", "research", "c-1")
     assert (facts.retention_days, facts.inject) == (30, "face:freeze@2-4")
     assert facts.media_bytes == sample.stat().st_size
     assert set(facts.weights) == {"audio", "face", "text", "fusion", "recovery"}
