@@ -52,7 +52,10 @@ def total(rows: Iterable[Handover]) -> list[Handover]:
     sums: dict[tuple[str, str], Handover] = {}
     for row in rows:
         key = (row.place, row.stream)
-        known = sums.get(key, Handover(*key))
+        known = sums.get(key)
+        if known is None:
+            sums[key] = row
+            continue
         sums[key] = Handover(
             row.place,
             row.stream,

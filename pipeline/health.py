@@ -28,6 +28,9 @@ from .rate import RateMeter
 PICTURE_NS: Final = 100 * NS_PER_MS
 """Longest that one picture vouches for its stream, whatever duration a file claims for it."""
 
+SIMILAR: Final = 1.5
+"""Two gaps are alike when neither is this many times as long as the other."""
+
 SOUND: Final = frozenset({Phase.OK, Phase.BLEMISHED})
 PROVING: Final = frozenset({Phase.FAULTY, Phase.RECOVERING, Phase.LOST, Phase.MUTED})
 """Phases that a stream leaves only by proving itself for as long as its history demands."""
@@ -70,6 +73,7 @@ class _Track:
     ended: bool = False
     t_ns: int | None = None  # latest observation
     due_ns: int = 0  # when the next one is expected
+    gap_ns: int = 0  # length of the gap that has just ended
     alive_ns: int = 0  # end of the latest content that was no fault
     good_count: int = 0
     good_since_ns: int = 0
@@ -307,8 +311,12 @@ def _note_arrival(track: _Track, t_ns: int, duration_ns: int) -> None:
         interval_ns = t_ns - track.t_ns
         if track.due_ns + track.rules.slack_ns >= t_ns:
             track.rate.add(interval_ns)
+            track.gap_ns = 0
         else:
-            track.good_count = 0
+            # Gaps of the same length, one after another, are the rhythm of a slow stream.
+            if track.gap_ns <= SIMILAR * interval_ns and interval_ns <= SIMILAR * track.gap_ns:
+                track.rate.add(interval_ns)
+            track.good_count, track.gap_ns = 0, interval_ns
     track.t_ns = t_ns
     ahead_ns = duration_ns if track.rules.at_end else track.rate.typical_ns
     track.due_ns = max(track.due_ns, t_ns + ahead_ns)

@@ -82,7 +82,7 @@ def write_part(
 
     table = _with_source(to_table(session), source, recipe, facts)
     path = part_path(out, source)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with half.open("wb") as file:

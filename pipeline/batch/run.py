@@ -144,7 +144,8 @@ def _kept(out: Path, recipe: Recipe, source: BatchInput) -> Outcome | None:
 def _folder(out: Path) -> Iterator[Path]:
     """The data set's folder, for this run alone."""
     try:
-        (out / FOLDER).mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (out / FOLDER).mkdir(exist_ok=True, mode=0o700)
         descriptor = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as exc:
         raise BatchError(f"{out}: cannot be written to: {exc.strerror}") from exc

@@ -2,7 +2,7 @@ import pytest
 
 from tacit.pipeline.health import HealthMonitor
 from tacit.pipeline.health_rules import HealthState
-from tacit.pipeline.quality import Quality
+from tacit.pipeline.quality import Quality, QualityFlag
 from tacit.stream.packet import Modality
 from tests.fakes.played_stream import (
     BLACK,
@@ -118,6 +118,36 @@ def test_a_dark_room_is_degraded_and_measured() -> None:
     play = Play().send(GOOD, 2).send(DARK, 5)
     assert play.states[1:] == [("degraded", "dark")]
     assert play.monitor.usable("face")
+
+
+@pytest.mark.parametrize(
+    ("flag", "modality", "state"),
+    [
+        (QualityFlag.NONFINITE, "audio", "degraded"),
+        (QualityFlag.STUCK, "audio", "degraded"),
+        (QualityFlag.OVERFLOW, "audio", "degraded"),
+        (QualityFlag.NOISY, "audio", "degraded"),
+        (QualityFlag.NOISY, "face", "degraded"),
+        (QualityFlag.TWO_FACES, "face", "degraded"),
+        (QualityFlag.BLURRED, "face", "degraded"),
+        (QualityFlag.LATE, "text", "degraded"),
+        (QualityFlag.BABBLE, "text", "degraded"),
+    ],
+)
+def test_every_other_finding_is_told_with_its_reason(
+    flag: QualityFlag, modality: Modality, state: str
+) -> None:
+    interval_ns = {"audio": 20 * MS, "face": S // 30, "text": 100 * MS}[modality]
+    play = Play(modality, interval_ns).send(GOOD, 2).send(Quality(frozenset({flag})), 3.2)
+    assert (state, str(flag)) in play.states
+    measured = flag not in (QualityFlag.NONFINITE, QualityFlag.STUCK)
+    assert play.monitor.usable(modality) is measured
+
+
+def test_a_camera_that_was_slow_from_its_start_is_told_to_be() -> None:
+    play = Play(interval_ns=200 * MS).send(GOOD, 6)
+    assert play.states[-1] == ("degraded", "low_rate")
+    assert Play(interval_ns=S // 6).send(GOOD, 6).states == [("ok", None)]
 
 
 def test_halved_rate_is_noticed_within_a_hundred_pictures_and_still_measured() -> None:
