@@ -58,8 +58,8 @@ def thresholds_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def alarms_table(report: Mapping[str, Any]) -> str:
     """False alarms on recordings that are as they should be."""
     lines = [
-        "| recordings | stream | minutes | false alarms | per minute |",
-        "|---|---|---|---|---|",
+        "| recordings | stream | minutes | false alarms | per minute | digital silences |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
         _alarms_row(f"clips, {words}", stream, report[part][f"clean_{stream}"])
@@ -105,7 +105,7 @@ def faults_table(report: Mapping[str, Any]) -> str:
 def _alarms_row(words: str, stream: str, row: Mapping[str, Any]) -> str:
     return (
         f"| {words} ({row['clips']}) | {stream} | {row['minutes']:g} | {len(row['alarms'])} | "
-        f"{row['per_minute']:g} |"
+        f"{row['per_minute']:g} | {len(row['silences'])} |"
     )
 
 

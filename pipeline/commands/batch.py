@@ -66,16 +66,13 @@ def batch_command(
 
     Exits with 0 when at least one input could be read, with 1 when none could.
 
-    tacit batch recordings -o results
-
     tacit batch manifest.csv -o results --engine ray --asr off
     """
     Terms("p1", purpose, consent, exception, reason)
     settings = load_settings(config, {"asr": asr, "weights": weights})
-    cores = max(usable_cores() // settings.threads, 1)
-    request = BatchRequest(source, out, settings, engine, jobs or cores, inject, pattern)
-    console = Console()
-    with BatchBar(console) as bar:
+    jobs = jobs or max(usable_cores() // settings.threads, 1)
+    request = BatchRequest(source, out, settings, engine, jobs, inject, pattern)
+    with BatchBar(console := Console()) as bar:
         summary = run_batch(request, bar)
     console.print(
         f"{summary.done} read, {summary.kept} kept, {summary.failed} failed of {summary.inputs}; "

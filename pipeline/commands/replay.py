@@ -10,6 +10,7 @@ from ...stream.recording_reader import is_recording
 from ..compare import differences
 from ..config import ConfigError, Settings, load_settings
 from ..consent import DEFAULT_PURPOSE, OPERATOR, Terms
+from ..events import AnyEvent, Event
 from ..job import Job
 from ..plan import ReplayRequest
 from ..predictors import InlinePredictor
@@ -99,13 +100,17 @@ def replay_command(
             request = _from_media(file, request, keep_settings=config is None)
         with replay(request) as running:
             play(running, json_path, kept)
-    if known is not None:
-        found = list(itertools.islice(differences(known, kept.events), SHOWN_DIFFERENCES))
-        for difference in found:
-            typer.echo(str(difference))
-        typer.echo(f"{compare}: {'different' if found else 'the same events'}")
-        if found:
-            raise typer.Exit(EXIT_DIFFERENT)
+    if known is not None and _differ(compare, known, kept.events):
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _differ(compare: Path | None, known: list[AnyEvent], events: list[Event]) -> bool:
+    """Say where the events differ from those of another session, if they do."""
+    found = list(itertools.islice(differences(known, events), SHOWN_DIFFERENCES))
+    for difference in found:
+        typer.echo(str(difference))
+    typer.echo(f"{compare}: {'different' if found else 'the same events'}")
+    return bool(found)
 
 
 def verify_replay_command(

@@ -76,6 +76,7 @@ class Soak:
         self.seat.want_views = False
         self.faults: Counter[str] = Counter()
         self.until: dict[str, int] = {}
+        self.away = False
 
     def run(self, seconds: float) -> None:
         clock, loop, seat = self.live.clock, self.live.loop, self.seat
@@ -83,13 +84,13 @@ class Soak:
         while clock.now_ns() < end_ns:
             clock.advance(STEP_NS)
             now_ns = seat.handle.now_ns()
-            if now_ns % (10 * NS_PER_S) < STEP_NS:
+            if now_ns % (10 * NS_PER_S) < STEP_NS and not self.away:
                 self._break_something(now_ns)
             if now_ns % NS_PER_S < STEP_NS:
                 self._mend(now_ns)
-            if "audio" not in self.until:
+            if "audio" not in self.until and not self.away:
                 seat.handle.sound(SOUND, now_ns - STEP_NS)
-            if "face" not in self.until:
+            if "face" not in self.until and not self.away:
                 for k in range(PICTURES, 0, -1):
                     seat.handle.picture(PICTURE, now_ns - k * PICTURE_NS, PICTURE_NS)
             loop.step(clock.now_ns())
@@ -132,8 +133,10 @@ def test_a_day_with_faults_keeps_its_books_its_order_and_its_memory() -> None:
     soak = Soak(7)
     sizes: list[int] = []
     for hour in range(HOURS):
-        for _ in range(6):
-            soak.run(600)
+        for quarter in range(4):
+            # Somebody is there for one of the quarters, and things break; then the sources stop.
+            soak.away = quarter != hour % 4
+            soak.run(900)
             # What the scripted ends of the graph note down is not the session's.
             soak.live.reader.windows.clear()
             soak.live.pool.taken.clear()
@@ -145,10 +148,10 @@ def test_a_day_with_faults_keeps_its_books_its_order_and_its_memory() -> None:
     assert day.end_ms >= HOURS * 3_600_000 - 2_000
     assert day.counts["measurement.result"] == day.end_ms // HOP_MS
     assert len(soak.faults) == 8
-    assert min(soak.faults.values()) >= HOURS
+    assert min(soak.faults.values()) >= HOURS // 2
     # A source breaks at most every 10 s here, and each time tells of a few changes.
     assert 100 < day.counts["sensor.health"] < HOURS * 3600 / 2
-    assert max(sizes[4:]) <= 1.05 * sizes[1]
+    assert max(sizes[12:]) <= 1.1 * max(sizes[:12])
     soak.live.loop.close("end", soak.live.clock.now_ns())
     assert day.counts["session.closed"] == 1
     assert all(row.balanced and not row.in_flight for row in soak.live.loop.count())
