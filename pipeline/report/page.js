@@ -2,7 +2,8 @@
 (() => {
   const session = JSON.parse(document.getElementById("data").textContent);
   const EMOTIONS = session.emotions, SENSORS = session.sensors;
-  const MOST_POINTS = 900;
+  /* More points than these take time to draw and show nothing more: half of them share a pixel. */
+  const LINE_POINTS = 450, PLANE_POINTS = 240;
   /* The chart's dates begin here: plotly takes numbers near 0 for years. */
   const DAY_ONE = Date.UTC(2000, 0, 1);
   const date = ms => ms === null ? null : DAY_ONE + ms;
@@ -36,9 +37,9 @@
   }
 
   /* Neighbouring windows as groups, so that no line has more points than the screen can show. */
-  function groups(person, from, to) {
+  function groups(person, from, to, most = LINE_POINTS) {
     const first = Math.max(0, windowAt(person, from) - 1), last = Math.min(person.to.length, windowAt(person, to) + 2);
-    const size = Math.max(1, Math.ceil((last - first) / MOST_POINTS)), found = [];
+    const size = Math.max(1, Math.ceil((last - first) / most)), found = [];
     for (let i = first; i < last; i += size) found.push([i, Math.min(i + size, last)]);
     return { found, size };
   }
@@ -168,8 +169,8 @@
   const options = { displaylogo: false, responsive: true, plotlyServerURL: "", showTips: false, doubleClick: "reset",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "pan2d", "zoom2d"], toImageButtonOptions: { format: "svg", filename: "tacit" } };
 
-  function drawPlane(chart, moment) {
-    const { person, plane } = chart, { found } = groups(person, 0, session.end_ms);
+  function drawPlane(chart) {
+    const { person, plane } = chart, { found } = groups(person, 0, session.end_ms, PLANE_POINTS), i = readingAt(person, Number(slider.value));
     const known = found.map(g => [person.to[g[1] - 1], mean(person.valence, g), mean(person.arousal, g)]).filter(p => p[1] !== null && p[2] !== null);
     const x = known.map(p => p[1]), y = known.map(p => p[2]), t = known.map(p => p[0]), small = narrow && !printing;
     const layout = shared({ l: 44, r: small ? 8 : 12, t: 8, b: 42 }), side = { range: [-1.05, 1.05], zeroline: true, zerolinecolor: colour("quiet"), zerolinewidth: 1, gridcolor: colour("grid"), tickvals: [-1, -.5, 0, .5, 1], ticktext: ["−1", "−0.5", "0", "+0.5", "+1"], fixedrange: true };
@@ -179,9 +180,9 @@
     Plotly.react(plane, [
       { x, y, mode: "lines", line: { color: translucent(colour("quiet"), .35), width: 1 }, hoverinfo: "skip" },
       { x, y, customdata: t.map(clockText), mode: "markers", hovertemplate: "%{customdata}<br>valence %{x:.2f}<br>arousal %{y:.2f}<extra></extra>",
-        marker: { color: t, colorscale: [[0, colour("happiness")], [.5, colour("fear")], [1, colour("sadness")]], cmin: 0, cmax: session.end_ms, size: known.length > 300 ? 5 : 8, opacity: .9, line: { color: colour("quiet"), width: .5 },
+        marker: { color: t, colorscale: [[0, colour("happiness")], [.5, colour("fear")], [1, colour("sadness")]], cmin: 0, cmax: session.end_ms, size: known.length > 120 ? 6 : 8, opacity: .9, line: { color: colour("quiet"), width: .5 },
           colorbar: { thickness: 10, len: .9, outlinewidth: 0, tickvals: [0, session.end_ms / 2, session.end_ms], ticktext: [0, session.end_ms / 2, session.end_ms].map(ms => clockText(ms).replace(/\.\d$/, "")), title: { text: "time", side: "top" } } } },
-      { x: [], y: [], mode: "markers", marker: { size: 15, color: "rgba(0,0,0,0)", line: { color: colour("accent"), width: 2.5 } }, hoverinfo: "skip" },
+      { x: [person.valence[i]], y: [person.arousal[i]], mode: "markers", marker: { size: 15, color: "rgba(0,0,0,0)", line: { color: colour("accent"), width: 2.5 } }, hoverinfo: "skip" },
     ], layout, { ...options, displayModeBar: false });
   }
 
@@ -215,6 +216,15 @@
     timeline.on("plotly_doubleclick", () => { chart.range = [0, session.end_ms]; drawTimeline(chart); place(chart, Number(slider.value)); return false; });
   }
 
+  function readingAt(person, ms) { return Math.min(windowAt(person, ms), person.to.length - 1); }
+
+  /* Ring the present moment in the plane, unless it is ringed already: a chart is slow to change. */
+  function mark(chart, i) {
+    const { person, plane } = chart, ring = plane.data[2];
+    if (printing || (ring.x[0] === person.valence[i] && ring.y[0] === person.arousal[i])) return;
+    Plotly.restyle(plane, { x: [[person.valence[i]]], y: [[person.arousal[i]]] }, [2]);
+  }
+
   /* Put the line of the present moment where the chart has that time. */
   function place(chart, ms) {
     const full = chart.timeline._fullLayout, at = full.xaxis.l2p(date(ms));
@@ -224,7 +234,7 @@
 
   function showReading(chart, ms) {
     const { person } = chart, box = document.querySelector(`[data-reading="${chart.section.dataset.person}"]`);
-    const i = Math.min(windowAt(person, ms), person.to.length - 1), shares = EMOTIONS.map(name => person.emotions[name].p[i]);
+    const i = readingAt(person, ms), shares = EMOTIONS.map(name => person.emotions[name].p[i]);
     const best = shares.indexOf(Math.max(...shares)), claim = box.querySelector(".claim"), signed = v => (v < 0 ? "−" : "+") + Math.abs(v).toFixed(2);
     const span = document.createElement("small");
     span.textContent = `window ${clockText(person.windows[i])} to ${clockText(person.to[i])}` + (person.revision[i] ? `, revised ${person.revision[i]}×` : "");
@@ -243,7 +253,7 @@
       item.textContent = stretch.words + (alone && stretch.source === "measured" ? `; alone it says ${EMOTIONS[alone[0]]} ${alone[1].toFixed(2)}` : "");
       return [item];
     }));
-    if (!printing) Plotly.restyle(chart.plane, { x: [[person.valence[i]]], y: [[person.arousal[i]]] }, [2]);
+    mark(chart, i);
   }
 
   const lines = [...document.querySelectorAll(".transcript li")];

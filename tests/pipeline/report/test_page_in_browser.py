@@ -117,7 +117,7 @@ def test_looking_closer_shows_every_window(browser: Any, tmp_path: Path) -> None
     write_report(long_session(1800), out)
     with Visit(browser, out, viewport={"width": 1400, "height": 900}) as visit:
         hint = visit.page.locator(".resolution")
-        assert "stands for 4 windows" in hint.inner_text()
+        assert "stands for 8 windows" in hint.inner_text()
         visit.page.evaluate(
             "Plotly.relayout(document.querySelector('.timeline'),"
             " {'xaxis.range': ['2000-01-01 00:01:00', '2000-01-01 00:02:00']})"
