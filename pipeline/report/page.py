@@ -34,6 +34,8 @@ MAX_EMBEDDED_BYTES: Final = 64 * 1024 * 1024
 
 PRIVATE: Final = frozenset({"media_path", "session_id", "source"})
 """Metadata that a page leaves out: folders of one's machine, and what it says elsewhere."""
+USUAL: Final = {"part": "1", "start_ns": "0", "media_enclosed": "false"}
+"""Metadata that say nothing when they say this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +315,9 @@ def _settings(session: SessionData) -> Iterator[tuple[str, str]]:
         for modality, start in sorted(ready.modalities.items()):
             why = f": {reason_in_words(start.reason)}" if start.reason else ""
             yield f"{SENSORS[modality].lower()} at the start", f"{start.state.value}{why}"
-    yield from sorted((k, v) for k, v in session.metadata.items() if k not in PRIVATE)
+    for name, value in sorted(session.metadata.items()):
+        if name not in PRIVATE and value not in ("", USUAL.get(name)):
+            yield name, value
 
 
 def _signed(value: float | None) -> str:
