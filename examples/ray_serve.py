@@ -47,6 +47,21 @@ REFUSED, BAD_DATA, TAKEN = 4403, 4400, 4409
 app = FastAPI()
 
 
+# What the routes use stands before them: Ray packs them when the class is made.
+def _decoded(content: Any) -> Any:
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+async def _send(socket: WebSocket, lines: "asyncio.Queue[str | None]") -> None:
+    while (line := await lines.get()) is not None:
+        # A client that is gone is noticed by who hears it.
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await socket.send_text(line)
+    with suppress(RuntimeError):
+        await socket.close()
+
+
 @serve.deployment(max_ongoing_requests=SESSIONS)
 @serve.ingress(app)
 class Sessions:
@@ -129,20 +144,6 @@ class Sessions:
             self._names.pop(event.session_id, None)
 
 
-def _decoded(content: Any) -> Any:
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    return None if picture is None else np.asarray(picture, np.uint8)
-
-
-async def _send(socket: WebSocket, lines: "asyncio.Queue[str | None]") -> None:
-    while (line := await lines.get()) is not None:
-        # A client that is gone is noticed by who hears it.
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await socket.send_text(line)
-    with suppress(RuntimeError):
-        await socket.close()
-
-
 def main() -> None:
     """Start Ray and the replicas, and serve until Ctrl-C."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
@@ -156,6 +157,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray lets its workers wait behind all else; people who are being read cannot wait.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     local = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": chosen.replicas * chosen.cores + 1}
     ray.init(include_dashboard=False, logging_level=logging.WARNING, **local)
     try:
