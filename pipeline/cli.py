@@ -57,6 +57,11 @@ COMMANDS: Final = {
     "batch": Deferred(
         "batch", "batch_command", "Read many recordings and sessions into one Parquet data set."
     ),
+    "benchmark": Deferred(
+        "benchmark",
+        "benchmark_app",
+        "Compare models on incomplete data, fairly and so that it can be gone on with.",
+    ),
     "purge": Deferred(
         "record",
         "purge_command",

@@ -11,8 +11,16 @@ from ..features import Float32
 from ..zoo.gated import Gated
 from ..zoo.samples import Samples
 from .cells import CellStore, Job
-from .judging import calibrated, class_prior, figures, patterns, read_patterns, temperatures
-from .workbench import EVERYTHING, Predict, Task, Workbench
+from .judging import (
+    Predict,
+    calibrated,
+    class_prior,
+    figures,
+    patterns,
+    read_patterns,
+    temperatures,
+)
+from .workbench import EVERYTHING, Task, Workbench
 
 Clock = Callable[[], float]
 """Seconds from some start; given by the caller, since models read no clock."""
@@ -54,8 +62,7 @@ def run_job(
         bench = Workbench(make_task())
         for method in missing:
             begin = clock()
-            predict = EVERYTHING[method](bench)
-            arrays, line = judged(predict, bench.task)
+            arrays, line = judged(EVERYTHING[method](bench).predict, bench.task)
             if method == OURS:
                 arrays |= gate_arrays(bench.ours, bench.task.test)
                 line["gate"] = bench.ours.gate

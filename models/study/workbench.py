@@ -12,11 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
-from ..features import Float32
 from ..recovery.adversarial import AdversarialConfig
 from ..recovery.flow import Solver
+from ..zoo.averaged import Averaged
 from ..zoo.backbone import encode
 from ..zoo.drop import Drop, DropKD, Taught, Whole, teach
 from ..zoo.filled import Filled, Tuned
@@ -30,12 +28,10 @@ from ..zoo.fillers import (
     ZeroFiller,
 )
 from ..zoo.flows import FlowFiller, FlowPlan, fit_meanflow, fit_student, fit_teacher
-from ..zoo.gated import Gated
-from ..zoo.interface import FitConfig
+from ..zoo.gated import Gated, GateName
+from ..zoo.interface import FitConfig, Recogniser
 from ..zoo.residual import Residual
 from ..zoo.samples import Samples
-
-Predict = Callable[[Samples], Float32]
 
 SECOND_SEED: Final = 1000
 """Added to the seed of the second of two averaged models."""
@@ -182,9 +178,9 @@ class Workbench:
         """The soft mix of `recovered` and `again`, which share encoders."""
         return self.gated(self.again)
 
-    def gated(self, drop: Drop) -> Gated:
-        """A gate between `recovered` and a dropping model."""
-        model = Gated(self.recovered, drop, MANY)
+    def gated(self, drop: Drop, gate: GateName | None = None) -> Gated:
+        """A gate between `recovered` and a dropping model; None chooses it on validation."""
+        model = Gated(self.recovered, drop, MANY, gate)
         model.fit(self.task.train, self.task.valid, self.task.config)
         return model
 
@@ -200,12 +196,12 @@ class Workbench:
         ]
         return min(tried, key=lambda model: model.loss(self.task.valid))
 
-    def sampled(self, filler: Filler, samples: int) -> Predict:
+    def sampled(self, filler: Filler, samples: int) -> Filled:
         """Another way to draw the samples that the fusion of `full` reads."""
         model = Filled(self.again, filler, samples, tune=False)
         model.fit(self.task.train, self.task.valid, self.task.config)
         model.fusion = self.full.fusion
-        return model.predict
+        return model
 
 
 def one_step() -> Solver:
@@ -213,61 +209,40 @@ def one_step() -> Solver:
     return Solver(steps=1, student=True)
 
 
-def average(first: Drop, second: Drop) -> Predict:
-    """Mean of two models' probabilities."""
-
-    def predict(batch: Samples) -> Float32:
-        both = (first.predict(batch), second.predict(batch))
-        return np.asarray(np.mean(both, axis=0), dtype=np.float32)
-
-    return predict
-
-
-def mixed_half(ours: Gated) -> Predict:
-    """Ours with equal shares, for comparison."""
-
-    def predict(batch: Samples) -> Float32:
-        read_twice = ours.readings(batch)
-        half = np.full(len(batch), 0.5)
-        return np.asarray(read_twice.mixed(half), dtype=np.float32)
-
-    return predict
-
-
-Build = Callable[[Workbench], Predict]
+Build = Callable[[Workbench], Recogniser]
 
 MAIN: Final[dict[str, Build]] = {
-    "whole": lambda w: w.whole.predict,
-    "drop": lambda w: w.drop.predict,
-    "drop.tuned": lambda w: fitted_tuned(w, taught=False).predict,
-    "drop.two": lambda w: average(w.drop, w.fitted(Drop(), SECOND_SEED)),
-    "dropkd": lambda w: w.dropkd.predict,
-    "dropkd.tuned": lambda w: fitted_tuned(w, taught=True).predict,
-    "dropkd.two": lambda w: average(w.dropkd, w.second),
-    "zero": lambda w: w.filled(ZeroFiller()).predict,
-    "mean": lambda w: w.filled(MeanFiller()).predict,
-    "regression": lambda w: w.filled(Regression()).predict,
-    "nearest": lambda w: w.filled(NearestDonor()).predict,
-    "random": lambda w: w.filled(RandomDonor()).predict,
-    "euler1": lambda w: w.tuned(w.residual.filler(Solver(steps=1))).predict,
-    "one": lambda w: w.tuned(w.residual.filler(one_step()), 1).predict,
-    "again": lambda w: w.again.predict,
-    "again.two": lambda w: average(w.again, w.again_second),
-    "again.regression": lambda w: w.tuned(w.residual.expected, 1).predict,
-    "recovered.full": lambda w: w.full.predict,
-    "recovered": lambda w: w.recovered.predict,
-    "ours": lambda w: w.ours.predict,
-    "ours.alone": lambda w: w.ours_alone.predict,
-    "ours.half": lambda w: mixed_half(w.ours),
+    "whole": lambda w: w.whole,
+    "drop": lambda w: w.drop,
+    "drop.tuned": lambda w: fitted_tuned(w, taught=False),
+    "drop.two": lambda w: Averaged(w.drop, w.fitted(Drop(), SECOND_SEED)),
+    "dropkd": lambda w: w.dropkd,
+    "dropkd.tuned": lambda w: fitted_tuned(w, taught=True),
+    "dropkd.two": lambda w: Averaged(w.dropkd, w.second),
+    "zero": lambda w: w.filled(ZeroFiller()),
+    "mean": lambda w: w.filled(MeanFiller()),
+    "regression": lambda w: w.filled(Regression()),
+    "nearest": lambda w: w.filled(NearestDonor()),
+    "random": lambda w: w.filled(RandomDonor()),
+    "euler1": lambda w: w.tuned(w.residual.filler(Solver(steps=1))),
+    "one": lambda w: w.tuned(w.residual.filler(one_step()), 1),
+    "again": lambda w: w.again,
+    "again.two": lambda w: Averaged(w.again, w.again_second),
+    "again.regression": lambda w: w.tuned(w.residual.expected, 1),
+    "recovered.full": lambda w: w.full,
+    "recovered": lambda w: w.recovered,
+    "ours": lambda w: w.ours,
+    "ours.alone": lambda w: w.ours_alone,
+    "ours.half": lambda w: w.gated(w.again_second, "half"),
 }
 """Compared under every condition."""
 
 PLUGIN: Final[dict[str, Build]] = {
-    "plugin.drop": lambda w: w.whole.predict,
-    "plugin.zero": lambda w: w.filled(ZeroFiller(), base=w.whole).predict,
-    "plugin.mean": lambda w: w.filled(MeanFiller(), base=w.whole).predict,
-    "plugin.regression": lambda w: w.filled(Regression(), base=w.whole).predict,
-    "plugin.ours": lambda w: w.plugged().predict,
+    "plugin.drop": lambda w: w.whole,
+    "plugin.zero": lambda w: w.filled(ZeroFiller(), base=w.whole),
+    "plugin.mean": lambda w: w.filled(MeanFiller(), base=w.whole),
+    "plugin.regression": lambda w: w.filled(Regression(), base=w.whole),
+    "plugin.ours": lambda w: w.plugged(),
 }
 """On the frozen classifier of complete data."""
 
@@ -295,34 +270,34 @@ def fitted_tuned(w: Workbench, taught: bool) -> Tuned:
     return model
 
 
-def with_terms(w: Workbench, discriminator: float, semantic: float) -> Predict:
+def with_terms(w: Workbench, discriminator: float, semantic: float) -> Filled:
     """Ablation: a student with the adversarial and semantic terms."""
     plan = replace(w.task.plan, adversarial=AdversarialConfig(discriminator, semantic))
     fusion, banks = w.again.backbone.fusion, w.banks(w.again)
     student = w.residual.distilled(fusion, banks, w.task.config, plan)
-    return w.tuned(replace(w.residual, student=student).filler(one_step())).predict
+    return w.tuned(replace(w.residual, student=student).filler(one_step()))
 
 
-def without_teacher(w: Workbench) -> Predict:
+def without_teacher(w: Workbench) -> Filled:
     """Ablation: MeanFlow in one step."""
     centre = w.residual.expected.centred
     net = fit_meanflow(*w.banks(w.again), w.task.config, w.task.plan, centre)
-    return w.tuned(replace(w.residual, student=net).filler(one_step())).predict
+    return w.tuned(replace(w.residual, student=net).filler(one_step()))
 
 
-def with_guidance(w: Workbench) -> Predict:
+def with_guidance(w: Workbench) -> Filled:
     """Ablation: a student of a guided teacher."""
     plan = replace(w.task.plan, drop_condition=HIDDEN_CONDITION)
     guided = replace(plan, distill=replace(plan.distill, guidance=GUIDANCE))
-    return w.tuned(w.residual_of(w.again, guided).filler(one_step())).predict
+    return w.tuned(w.residual_of(w.again, guided).filler(one_step()))
 
 
-def without_centre(w: Workbench) -> Predict:
+def without_centre(w: Workbench) -> Filled:
     """Ablation: whole tokens generated, not deviations from the mean."""
     banks, fusion = w.banks(w.again), w.again.backbone.fusion
     teacher = fit_teacher(*banks, w.task.config, w.task.plan)
     student = fit_student(teacher, fusion, banks, w.task.config, w.task.plan)
-    return w.tuned(FlowFiller(one_step(), student)).predict
+    return w.tuned(FlowFiller(one_step(), student))
 
 
 ABLATIONS: Final[dict[str, Build]] = {

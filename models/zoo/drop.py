@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import torch
 from scipy.special import log_softmax, softmax
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import ModelError
@@ -97,6 +97,10 @@ class Drop:
         """Nothing is recovered."""
         return None
 
+    def networks(self) -> tuple[nn.Module, ...]:
+        """See `Recogniser.networks`."""
+        return (self.backbone,)
+
     def _train(self, train: Samples, valid: Samples, plan: Plan) -> Chosen:
         values, mask = tensors_of(train)
         labels = torch.from_numpy(train.labels)
@@ -107,7 +111,7 @@ class Drop:
             part: Tokens = {name: v[rows] for name, v in values.items()}
             there: Tokens = {name: k[rows] for name, k in mask.items()}
             if self.hides:
-                there = hide(there, self.config.keep_all, generator)
+                there = hide(there, self.config.hiding, generator)
             logits = self.backbone(part, there).logits
             return self._loss(logits, labels[rows], rows)
 

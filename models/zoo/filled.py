@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..features import Float32, Modality
 from ..fusion import Fusion
@@ -18,10 +18,11 @@ from ..recovery.averaging import Sampled, read_samples
 from ..recovery.condition import Condition
 from .backbone import encode, tensors_of
 from .drop import Drop, Taught, single_views, taught_loss
-from .fillers import Bank, Filler, condition_of, everything
+from .fillers import Bank, Filler, Rows, Simple, condition_of, everything
 from .fitting import Chosen, Plan, fit_epochs, hide
 from .interface import FitConfig
 from .samples import Samples
+from .standard import content_seeds
 
 LEAST = 1e-6
 
@@ -77,7 +78,7 @@ class Filled:
     def recover(self, batch: Samples) -> Mapping[Modality, Float32] | None:
         """See `Recogniser.recover`; in the token space of the base's encoders."""
         condition = self._condition(batch)
-        filled = self._filler.fill(condition, self._samples, self.config.seed)
+        filled = self._filler.fill(condition, self._samples, self.config.seed, content_seeds(batch))
         return {name: t.numpy() for name, t in filled.items()}
 
     def loss(self, batch: Samples) -> float:
@@ -86,6 +87,10 @@ class Filled:
         p = self.predict(views)[np.arange(len(views)), views.labels]
         return float(-np.log(np.maximum(p, LEAST)).mean())
 
+    def networks(self) -> tuple[nn.Module, ...]:
+        """See `Recogniser.networks`."""
+        return (self._base.backbone.encoders, self.fusion, *self._filler.networks())
+
     @torch.no_grad()
     def reading(self, batch: Samples, samples: int) -> tuple[Condition, Sampled]:
         """What the fusion says to each of K samples of a batch."""
@@ -93,7 +98,7 @@ class Filled:
         if not any(bool(wanted.any()) for wanted in condition.wanted.values()):
             samples = 1  # Nothing is lost: every sample would be the same.
         self.fusion.eval()
-        filled = self._filler.fill(condition, samples, self.config.seed)
+        filled = self._filler.fill(condition, samples, self.config.seed, content_seeds(batch))
         return condition, read_samples(self.fusion, filled, condition)
 
     def _condition(self, batch: Samples) -> Condition:
@@ -111,7 +116,7 @@ class Filled:
             nonlocal turn
             turn += 1
             tokens = bank.rows(rows)
-            kept = hide(everything(tokens), config.keep_all, generator)
+            kept = hide(everything(tokens), config.hiding, generator)
             logits = self._mean_logits(condition_of(tokens, kept), turn)
             return self._loss(logits, labels[rows], rows)
 
@@ -136,13 +141,15 @@ class Filled:
         return taught_loss(logits, labels, rows, (self._taught, self.config.smoothing))
 
 
-class Nothing:
+class Nothing(Simple):
     """Fills nothing: what is wanted is left out."""
 
     def fit(self, train: Bank, valid: Bank, config: FitConfig) -> None:
         """Nothing to learn."""
 
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """The tokens as they are, one sample."""
         return {name: t.unsqueeze(1) for name, t in condition.values.items()}
 

@@ -4,13 +4,13 @@ The simple ones come from `recovery.fills`; the learned ones are trained on comp
 or without labels, and a filler's best epoch is the one with the least loss on validation tokens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..features import Modality
@@ -27,6 +27,9 @@ from ..recovery.network import RecoveryConfig
 from .backbone import Tokens
 from .fitting import Plan, fit_epochs, hide
 from .interface import FitConfig
+
+Rows = Sequence[int] | None
+"""A seed for each window, or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +60,32 @@ class Filler(Protocol):
     def fit(self, train: Bank, valid: Bank, config: FitConfig) -> None:
         """Learn from complete samples; labels are not seen."""
 
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """Fill a batch.
 
         Args:
             condition: B windows.
             samples: K; a filler that does not draw gives one.
-            seed: of what is drawn; a window's samples depend on its place in the batch.
+            seed: of what is drawn.
+            rows: a further seed for each window, so that what is drawn for one does not depend on
+                its neighbours; None draws by the place in the batch, as training does.
 
         Returns:
             per modality (B, K, T, E), measured tokens as they came.
         """
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """What it fills with; nothing for a filler without a network."""
+
+
+class Simple:
+    """A filler without a network."""
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """See `Filler.networks`."""
+        return ()
 
 
 def condition_of(tokens: Tokens, kept: Tokens) -> Condition:
@@ -84,18 +102,20 @@ def hidden_views(bank: Bank) -> list[tuple[Condition, Tokens]]:
     return found
 
 
-class ZeroFiller:
+class ZeroFiller(Simple):
     """Zeros."""
 
     def fit(self, train: Bank, valid: Bank, config: FitConfig) -> None:
         """Nothing to learn."""
 
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
         return zero_fill(condition)
 
 
-class MeanFiller:
+class MeanFiller(Simple):
     """The mean of each bin over the training samples."""
 
     def __init__(self) -> None:
@@ -105,12 +125,14 @@ class MeanFiller:
         """Take the means."""
         self._means = {name: t.mean(dim=0) for name, t in train.tokens.items()}
 
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
         return mean_fill(condition, self._means)
 
 
-class NearestDonor:
+class NearestDonor(Simple):
     """The tokens of the training sample that is nearest in what is measured."""
 
     def __init__(self) -> None:
@@ -120,12 +142,14 @@ class NearestDonor:
         """Keep the training samples."""
         self._donors = train.tokens
 
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
         return from_donors(condition, self._donors, nearest_donor(condition, self._donors))
 
 
-class RandomDonor:
+class RandomDonor(Simple):
     """The tokens of a training sample drawn by chance: the right distribution, no knowledge."""
 
     def __init__(self) -> None:
@@ -135,12 +159,18 @@ class RandomDonor:
         """Keep the training samples."""
         self._donors = train.tokens
 
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`; one sample."""
         count = len(next(iter(self._donors.values())))
-        generator = torch.Generator().manual_seed(seed)
-        rows = torch.randint(count, (condition.batch,), generator=generator)
-        return from_donors(condition, self._donors, rows)
+        if rows is None:
+            generator = torch.Generator().manual_seed(seed)
+            chosen = torch.randint(count, (condition.batch,), generator=generator)
+        else:
+            drawn = [np.random.default_rng([seed, row]).integers(count) for row in rows]
+            chosen = torch.tensor(drawn, dtype=torch.int64)
+        return from_donors(condition, self._donors, chosen)
 
 
 class Regression:
@@ -171,7 +201,9 @@ class Regression:
         self._net = net
 
     @torch.no_grad()
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
         if self._net is None:
             raise ModelError("Regression is not fitted yet")
@@ -182,6 +214,10 @@ class Regression:
         """The same windows with the mean as the centre of what is generated."""
         filled = self.fill(condition, 1, 0)
         return condition.around({name: tokens[:, 0] for name, tokens in filled.items()})
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """See `Filler.networks`."""
+        return () if self._net is None else (self._net,)
 
 
 def everything(tokens: Tokens) -> Tokens:

@@ -88,43 +88,75 @@ def fit_epochs(
         optimiser, plan.rate, total_steps=max(steps + 1, SHORTEST), pct_start=0.2
     )
 
-    def judged() -> float:
-        net.eval()
-        with torch.no_grad():
-            return valid_loss()
-
-    best, chosen = copy.deepcopy(net.state_dict()), Chosen(0, judged())
-    for epoch in range(1, plan.epochs + 1):
-        net.train()
+    def run_epoch() -> None:
         for part in batches(rows, plan.batch, rng):
             optimiser.zero_grad()
             loss_of(part).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             schedule.step()
-        loss = judged()
-        if loss < chosen.loss or not math.isfinite(chosen.loss):
-            best, chosen = copy.deepcopy(net.state_dict()), Chosen(epoch, loss)
+
+    return keep_best(net, run_epoch, valid_loss, plan)
+
+
+def keep_best(
+    net: nn.Module, run_epoch: Callable[[], None], valid_loss: Callable[[], float], plan: Plan
+) -> Chosen:
+    """Run epochs and leave a network as it was after the best of them, in evaluation mode.
+
+    What is drawn while it runs depends on the plan's seed alone, not on what was trained before.
+
+    Args:
+        net: trained in place.
+        run_epoch: one pass over the training rows, called in training mode.
+        valid_loss: figure to minimise, computed in evaluation mode after every epoch.
+        plan: settings.
+
+    Raises:
+        ModelError: the validation loss was never a number.
+    """
+
+    def judged() -> float:
+        net.eval()
+        with torch.no_grad():
+            return valid_loss()
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        best, chosen = copy.deepcopy(net.state_dict()), Chosen(0, judged())
+        for epoch in range(1, plan.epochs + 1):
+            net.train()
+            run_epoch()
+            loss = judged()
+            if loss < chosen.loss or not math.isfinite(chosen.loss):
+                best, chosen = copy.deepcopy(net.state_dict()), Chosen(epoch, loss)
     if not math.isfinite(chosen.loss):
         raise ModelError("the validation loss was never a number; lower the learning rate")
     net.load_state_dict(best)
     return chosen
 
 
-def hide(mask: MaskDraw, keep_all: float, generator: torch.Generator) -> MaskDraw:
+def hide(
+    mask: MaskDraw, shares: float | tuple[float, float], generator: torch.Generator
+) -> MaskDraw:
     """Modality dropout: each sample keeps all its modalities or a random part of them, never none.
 
     Args:
         mask: per modality (B, T) bool.
-        keep_all: share of samples that lose nothing.
+        shares: share of samples that lose nothing; and, if two, of the others the share that keeps
+            just one modality, where the rest keeps any number.
         generator: source of randomness.
 
     Returns:
         masks with whole modalities set to False.
     """
+    keep_all, keep_one = shares if isinstance(shares, tuple) else (shares, 0.0)
     names = list(mask)
     batch = len(mask[names[0]])
     kept_count = torch.randint(1, max(2, len(names)), (batch, 1), generator=generator)
+    if keep_one > 0.0:
+        alone = torch.rand(batch, 1, generator=generator) < keep_one
+        kept_count = torch.where(alone, 1, kept_count)
     ranks = torch.rand(batch, len(names), generator=generator).argsort(dim=1).argsort(dim=1)
     whole = torch.rand(batch, 1, generator=generator) < keep_all
     kept = whole | (ranks < kept_count)

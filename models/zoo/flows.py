@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..features import Modality
@@ -24,11 +24,13 @@ from ..recovery.flow import FlowConfig, Solver, draw_noise, flow_loss, recover
 from ..recovery.meanflow import MeanFlowConfig, meanflow_loss
 from ..recovery.network import RecoveryNet
 from .backbone import Tokens
-from .fillers import Bank, condition_of, everything, hidden_views, recovery_shape
+from .fillers import Bank, Rows, condition_of, everything, hidden_views, recovery_shape
 from .fitting import Plan, fit_epochs, hide
 from .interface import FitConfig
 
 VALID_DRAWS: Final = 4
+SPACED: Final = 1 << 32
+"""Between the seeds of two fills: a window's own seed has 32 bits."""
 Loss = Callable[[Condition, Tokens, torch.Generator], Tensor]
 Centre = Callable[[Condition], Condition]
 """Says of windows what is expected where something is wanted; see `Condition.centre`."""
@@ -106,15 +108,28 @@ class FlowFiller:
             self._net = fit_teacher(train, valid, config, self._plan, self._centre)
 
     @torch.no_grad()
-    def fill(self, condition: Condition, samples: int, seed: int) -> Mapping[Modality, Tensor]:
+    def fill(
+        self, condition: Condition, samples: int, seed: int, rows: Rows = None
+    ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
         around = self._centre(condition)
         if self._spread == 0.0:
             samples = 1  # They would all be the same.
-        generator = torch.Generator().manual_seed(seed)
-        noise = draw_noise(self.net.config, condition.batch, samples, generator)
+        shape, generator = self.net.config, torch.Generator()
+        if rows is None:
+            noise = draw_noise(shape, condition.batch, samples, generator.manual_seed(seed))
+        else:
+            each = [
+                draw_noise(shape, 1, samples, generator.manual_seed(seed * SPACED + row))
+                for row in rows
+            ]
+            noise = torch.cat(each)
         filled: Mapping[Modality, Tensor] = recover(self.net, around, noise, self._solver)
         return filled if self._spread == 1.0 else drawn_in(filled, around, self._spread)
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """See `Filler.networks`."""
+        return (self.net,)
 
 
 def drawn_in(filled: Tokens, around: Condition, spread: float) -> Tokens:

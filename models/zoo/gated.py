@@ -209,6 +209,10 @@ class Gated:
         """See `Recogniser.recover`."""
         return self._filled.recover(batch)
 
+    def networks(self) -> tuple[nn.Module, ...]:
+        """See `Recogniser.networks`."""
+        return (*self._filled.networks(), *self._drop.networks())
+
     def readings(self, batch: Samples) -> Readings:
         """Both readings of a batch."""
         return readings_of(batch, self._filled, self._drop, self._samples)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from torch import nn
+
 from ..features import Float32, Modality
 from .samples import Samples
 
@@ -32,7 +34,8 @@ class FitConfig:
         tune_rate: the same while tuning.
         weight_decay: of AdamW.
         smoothing: of the labels.
-        keep_all: share of training samples with no modality hidden; the rest lose one.
+        keep_all: share of training samples with no modality hidden; the rest lose some.
+        keep_one: of those that lose some, the share that keeps just one modality.
     """
 
     classes: int = 7
@@ -51,6 +54,12 @@ class FitConfig:
     weight_decay: float = 0.02
     smoothing: float = 0.05
     keep_all: float = 0.4
+    keep_one: float = 0.0
+
+    @property
+    def hiding(self) -> tuple[float, float]:
+        """`keep_all` and `keep_one`, as `fitting.hide` takes them."""
+        return self.keep_all, self.keep_one
 
 
 class Recogniser(Protocol):
@@ -74,3 +83,6 @@ class Recogniser(Protocol):
         Returns:
             per modality K samples in the model's own token space, or None of a model that drops.
         """
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """All networks that a reading uses; their parameters are counted."""

@@ -27,7 +27,7 @@ def test_groups_name_every_method_once() -> None:
 
 @pytest.mark.parametrize("method", EVERYTHING)
 def test_each_method_reads_any_mask_alone_as_in_a_batch(bench: Workbench, method: str) -> None:
-    predict = EVERYTHING[method](bench)
+    predict = EVERYTHING[method](bench).predict
     batch = bench.task.test
     for kept in ({"audio"}, {"face"}, {"audio", "face"}):
         p = predict(batch.only(kept))  # type: ignore[arg-type]

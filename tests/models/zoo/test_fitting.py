@@ -62,3 +62,38 @@ def test_modality_dropout_hides_at_the_rate_and_never_all() -> None:
     assert not any(bool(m[:, 1].any()) for m in hidden.values())
     for column in range(3):
         assert float(kept[:, column].float().mean()) == pytest.approx(0.7, abs=0.03)
+
+
+def test_half_of_what_loses_some_can_be_made_to_keep_one() -> None:
+    mask = {name: torch.ones(4000, 1, dtype=torch.bool) for name in ("audio", "face", "text")}
+    generator = torch.Generator().manual_seed(0)
+
+    def rate(shares: tuple[float, float]) -> float:
+        kept = hide(mask, shares, generator)  # type: ignore[arg-type]
+        return 1.0 - float(torch.stack(list(kept.values())).float().mean())
+
+    assert abs(rate((0.0, 0.0)) - 0.5) < 0.02
+    assert abs(rate((0.0, 1.0)) - 2 / 3) < 0.02
+    assert abs(rate((0.4, 0.0)) - 0.3) < 0.02
+
+
+def test_training_draws_the_same_whatever_was_drawn_before() -> None:
+    def run() -> torch.Tensor:
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            torch.nn.Linear(2, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)
+        )
+        x = torch.randn(32, 2)
+        torch.rand(int(extra.pop()))  # something else that draws
+        plan = Plan(2, 8, 1e-2, 0.0, 3)
+        fit_epochs(
+            net,
+            np.arange(32),
+            lambda r: net(x[r]).square().mean(),
+            lambda: float(net(x).mean()),
+            plan,
+        )
+        return net(x)
+
+    extra = [5, 1]
+    assert torch.equal(run(), run())

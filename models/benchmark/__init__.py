@@ -1,0 +1,1 @@
+"""A fair comparison of models on incomplete data: data sets, protocols, honesty, figures."""

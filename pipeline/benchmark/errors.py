@@ -1,0 +1,7 @@
+"""Errors of comparisons."""
+
+from ..errors import UserError
+
+
+class BenchmarkError(UserError):
+    """A comparison cannot be run; the message says why."""
