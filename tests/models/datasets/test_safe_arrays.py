@@ -1,6 +1,7 @@
 import os
 import pickle  # noqa: TID251
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ class Hostile:
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_arrays_in_plain_containers_are_read(tmp_path: Path, protocol: int) -> None:
-    content = {
+    content: dict[str, Any] = {
         "train": {
             "text": np.arange(6, dtype=np.float32).reshape(2, 3),
             "id": np.array(["a$_$1", "b$_$2"]),
