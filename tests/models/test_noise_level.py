@@ -1,18 +1,19 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tacit.models.noise_level import block_levels, floor_and_range, picture_noise
 
 RATE_HZ = 16_000
 
 
-def scene() -> np.ndarray:
+def scene() -> NDArray[np.float64]:
     """Smooth slopes with a few hard edges, as indoor pictures have."""
     across, down = np.meshgrid(np.linspace(60, 180, 160), np.linspace(0, 40, 120))
     picture = across + down
     picture[30:80, 40:100] = 90
-    return picture
+    return np.asarray(picture, dtype=np.float64)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 5.0, 15.0])

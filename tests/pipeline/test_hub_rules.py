@@ -1,6 +1,7 @@
 """What the hub makes of words that cannot be believed and of features that are no numbers."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def bound(t_ns: int, lag_ns: int = 0) -> Packet:
 
 def words(t0_s: float, t1_s: float, at_s: float) -> Packet:
     t0_ns, t1_ns, at_ns = (round(s * NS_PER_S) for s in (t0_s, t1_s, at_s))
-    meta = {
+    meta: dict[str, Any] = {
         "final": True,
         "language": "en",
         "words": [["hello", t0_ns, t1_ns, 0.9]],

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tacit.models import degradations
 from tacit.pipeline.quality import TRANSCRIBABLE, AudioChecker, QualityFlag, VideoChecker
@@ -9,17 +10,18 @@ from tacit.pipeline.quality import TRANSCRIBABLE, AudioChecker, QualityFlag, Vid
 S = 1_000_000_000
 RATE_HZ = 16_000
 BLOCK = 320
+Samples = NDArray[np.float32]
 
 
-def pausing(seconds: float, level: float = 0.1) -> np.ndarray:
+def pausing(seconds: float, level: float = 0.1) -> Samples:
     """Something like speech: 0.3 s of sound, 0.1 s of almost none."""
     rng = np.random.default_rng(0)
     gate = np.repeat(np.arange(round(seconds * 10)) % 4 > 0, RATE_HZ // 10)
     loud = np.where(gate, level, 1e-3)
-    return (loud * rng.standard_normal(loud.size)).astype(np.float32)
+    return np.asarray(loud * rng.standard_normal(loud.size), dtype=np.float32)
 
 
-def flagged(sound: np.ndarray, block: int = BLOCK) -> list[tuple[float, set[str]]]:
+def flagged(sound: Samples, block: int = BLOCK) -> list[tuple[float, set[str]]]:
     checker, found = AudioChecker(RATE_HZ), []
     state = checker.initial_state()
     for first in range(0, sound.size - block + 1, block):
@@ -54,7 +56,7 @@ def test_noise_is_a_reservation_and_words_are_still_tried() -> None:
     assert QualityFlag.NOISY in TRANSCRIBABLE
 
 
-def picture(sigma: float) -> np.ndarray:
+def picture(sigma: float) -> NDArray[np.uint8]:
     slope = np.linspace(60, 180, 320)[None, :, None] + np.zeros((240, 1, 3))
     rng = np.random.default_rng(5)
     return np.clip(slope + rng.normal(0.0, sigma, slope.shape), 0, 255).astype(np.uint8)

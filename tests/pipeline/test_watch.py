@@ -72,9 +72,9 @@ def test_silence_comes_after_half_a_second_and_ends_with_a_sign() -> None:
     verdicts = {now: watch.look(now, SLEEPS) for now in range(LOOK, S, LOOK)}
     assert verdicts[500 * MS] == "well"
     assert verdicts[550 * MS] == "silent"
-    assert watch.silent
+    before = watch.silent
     watch.heard(S)
-    assert not watch.silent
+    assert (before, watch.silent) == (True, False)
     assert watch.look(S + LOOK, SLEEPS) == "well"
 
 

@@ -128,7 +128,7 @@ class Soak:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_day_with_faults_keeps_its_books_its_order_and_its_memory() -> None:
     soak = Soak(7)
     sizes: list[int] = []
