@@ -7,6 +7,7 @@ the SHA-256 of the weights, because safetensors itself notices no flipped bit in
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -115,9 +116,13 @@ def _bounded(path: Path, most: int) -> bytes:
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError(f"{path}: is no plain file; reinstall tacit")
     with path.open("rb") as file:
-        content = file.read(most + 1)
+        # Not `most`: memory for all that is asked for would be taken before anything is read.
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(min(size, most) + 1)
     if len(content) > most:
         raise CheckpointError(f"{path}: larger than {most} bytes")
+    if len(content) > size:
+        raise CheckpointError(f"{path}: grew while it was read; try again")
     return content
 
 

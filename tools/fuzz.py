@@ -230,7 +230,7 @@ def show(tallies: Sequence[Tally]) -> None:
 def guided(name: str, seconds: int) -> None:
     """Let atheris look for inputs; it ends the process when it finds one."""
     try:
-        import atheris  # type: ignore[import-not-found,unused-ignore]
+        import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
         sys.exit("atheris is not installed: pip install atheris")
     target = next(t for t in TARGETS if t.name == name)

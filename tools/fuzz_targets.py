@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgpack
 import numpy as np
@@ -87,7 +87,8 @@ def joined(parts: Sequence[bytes | memoryview]) -> bytes:
 
 def frames(data: bytes) -> list[bytes]:
     """The frames again; whatever the lengths say, no more than there is."""
-    found, at = [], 0
+    found: list[bytes] = []
+    at = 0
     while at + 4 <= len(data) and len(found) < 32:
         (size,) = struct.unpack_from("<I", data, at)
         found.append(data[at + 4 : at + 4 + size])
@@ -120,11 +121,11 @@ def _window_seeds() -> list[bytes]:
         )
     }
     coverage = dict.fromkeys(("audio", "face", "text"), 1.0)
-    window = {
+    window: dict[str, Any] = {
         "job": 1, "participant": "p1", "t0_ns": 0, "t1_ns": 9, "coverage": coverage,
         "lost": ["face"], "degradation": {"audio": 0.5},
     }  # fmt: skip
-    prediction = {
+    prediction: dict[str, Any] = {
         "job": 1, "recovery": None, "t0_ns": 0, "t1_ns": 9, "valence": 0.1, "arousal": None,
         "confidence": 0.4, "abstained": False,
         "sources": dict.fromkeys(("audio", "face", "text"), "measured"),

@@ -141,8 +141,10 @@ def clean_minutes(
     Returns:
         clips, minutes, alarms (each told), alarms per minute, and stretches of digital zeros.
     """
-    total_s, told, silences = 0.0, [], []
-    for clip in track(clips, f"clean {modality}", disable=None):
+    total_s = 0.0
+    told: list[str] = []
+    silences: list[str] = []
+    for clip in track(clips, f"clean {modality}"):
         if modality == "audio":
             found = changes(listen(clip.hear(seconds)), "audio", seconds)
         else:
@@ -168,7 +170,7 @@ def fault_rates(
 ) -> list[dict[str, Any]]:
     """How many faults are found in time."""
     rows = []
-    for fault in track(faults, "faults", disable=None):
+    for fault in track(faults, "faults"):
         fit = [c for c in clips if (c.sound.size if fault.modality == "audio" else c.pictures)]
         trials = []
         for index, clip in enumerate(fit):
@@ -233,7 +235,7 @@ def fitted(clips: Sequence[Clip]) -> list[dict[str, Any]]:
         what is shipped.
     """
     rows = []
-    for limit in track(THRESHOLDS, "thresholds", disable=None):
+    for limit in track(THRESHOLDS, "thresholds"):
         fault = next(f for f in FAULTS if f.name == limit.fault)
         fit = [c for c in clips if (c.sound.size if fault.modality == "audio" else c.pictures)]
         clean: list[float] = []
