@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tacit.pipeline.commands.inject import inject_command
 from tacit.pipeline.faults.outcome import Verdict
 from tools.fault_rows.campaign import run_campaign
-from tools.fault_rows.catalog import all_faults
+from tools.fault_rows.catalog import all_faults, in_running_order
 from tools.fault_rows.registry import Fault, Setting
 from tools.fault_rows.render import render_page
 from tools.fault_rows.rig import Rig
@@ -86,14 +86,13 @@ def chosen(name: str | None, row: int | None) -> list[Fault]:
     """
     faults = [
         fault
-        for fault in all_faults().values()
+        for fault in in_running_order()
         if (name is None or fault.name == name) and (row is None or fault.row == row)
     ]
     if not faults:
         what = f"--fault {name}" if name is not None else f"--row {row}"
         raise typer.BadParameter(f"{what}: no such fault; see `python tools/faults.py list`")
-    # The engine starts once, for the faults in real time, and takes no time from the others.
-    return sorted(faults, key=lambda fault: fault.level in ("P", "N"))
+    return faults
 
 
 @app.command("list")

@@ -73,7 +73,7 @@ def camera_flaps(_setting: Setting) -> Outcome:
     return outcome
 
 
-@fault(41, "stages-overloaded", "V", detect_ms=2500, recover_ms=5500, gap_hops=2)
+@fault(41, "stages-overloaded", "V", detect_ms=2000, recover_ms=5000, gap_hops=2)
 def stages_overloaded(_setting: Setting) -> Outcome:
     """The stages need 400 ms for each piece; what can be spared is left out, in order."""
     graph = quick_graph().run(4.0)

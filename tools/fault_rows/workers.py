@@ -113,8 +113,6 @@ for _worker in WORKERS:
     _add(_worker, f"{_worker}-killed", kill, NOTICED_MS)
 for _worker in WORKERS:
     _add(_worker, f"{_worker}-hangs", stop, HUNG_MS, 17 if _worker == "text" else 20)
-_add("audio", "audio-takes-all-memory", blow_up, MEMORY_MS)
-_add("face", "face-segfault", crash, NOTICED_MS, 22)
 
 
 @fault(20, "worker-fails-to-load", "P", detect_ms=10_000)
@@ -183,6 +181,10 @@ def words_slow(setting: Setting) -> Outcome:
     outcome.check("it is not taken for hung", rig.pid("text") == pid)
     person.stop()
     return outcome
+
+
+_add("audio", "audio-takes-all-memory", blow_up, MEMORY_MS)
+_add("face", "face-segfault", crash, NOTICED_MS, 22)
 
 
 class _supervised:

@@ -12,7 +12,7 @@ MOST = 96
 
 def blow_up(_number: int, _frame: object) -> None:
     """Take 640 MiB of memory a second, up to 3 GiB, and keep it."""
-    taken = []
+    taken: list[bytearray] = []
     while True:
         if len(taken) < MOST:
             taken.append(bytearray(b"\1") * PIECE)
