@@ -24,7 +24,7 @@ from tools.fault_rows.virtual import HOP_MS, VirtualGraph, spoil
 STEP_NS: Final = 20 * NS_PER_MS
 WARM_UP_NS: Final = 60 * NS_PER_S
 DIMS: Final[dict[Modality, int]] = {"audio": 2, "face": 3, "text": 4}
-SHUFFLES: Final = 200
+SHUFFLES: Final = 80
 
 
 @fault(11, "clocks-drift", "U", detect_ms=60_000)

@@ -20,7 +20,7 @@ from tools.fault_rows.virtual import HOP_MS, VirtualGraph
 
 FLAP_HZ: Final = 0.7
 FLAP_S: Final = 300.0
-MINUTES: Final = 5
+MINUTES: Final = 3
 LEAST_APART_MS: Final = 2000.0
 
 
