@@ -137,10 +137,10 @@ def run(
             verdict = fault.judge(setting())
             verdicts.append(verdict)
             typer.echo(json.dumps(verdict.as_json()) if as_json else verdict.line())
+            if out is not None:
+                write(out, verdicts, time.monotonic() - began_s)
             gc.collect()
     failed = sum(verdict.status == "FAIL" for verdict in verdicts)
-    if out is not None:
-        write(out, verdicts, time.monotonic() - began_s)
     if not as_json:
         rows = {verdict.row for verdict in verdicts}
         skipped = sum(verdict.status == "skipped" for verdict in verdicts)
