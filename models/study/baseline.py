@@ -179,7 +179,7 @@ def judge(data: People, names: Ints, reader: Reader, order: Order, seed: int) ->
     """Read the meetings of the test people, the same ones for every variant of an order.
 
     Returns:
-        per stretch of the meeting, "all" among them, a tally over all repeats.
+        per stretch of the meeting that is reached, "all" among them, a tally over all repeats.
     """
     rng = np.random.default_rng([seed, 3])
     met = meetings(data, names, JUDGED_REPEATS, rng, order)
@@ -193,6 +193,7 @@ def judge(data: People, names: Ints, reader: Reader, order: Order, seed: int) ->
     return {
         name: tally(said[rows], labels[rows], owner[rows], len(EMOTIONS))
         for name, rows in stretches.items()
+        if rows.any()
     }
 
 

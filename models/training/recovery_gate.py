@@ -111,7 +111,7 @@ def mixed_temperature(mixed: Float32, readings: GapReadings) -> float:
     temperature = float(np.exp(found.x))
     most = float(readings.whole.max(axis=1).mean())
     while temperature < HIGHEST and tempered(mixed, temperature).max(axis=1).mean() > most:
-        temperature *= 1.02
+        temperature = min(1.02 * temperature, HIGHEST)
     return round(temperature, 4)
 
 
