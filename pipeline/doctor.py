@@ -128,7 +128,9 @@ def _landmarker(path: Path | None) -> Finding:
 
 def _accelerator() -> Finding:
     if shutil.which("nvidia-smi") is None:
-        return Finding("gpu", "optional", "no NVIDIA driver: models run on the CPU")
+        return Finding(
+            "gpu", "optional", "no NVIDIA driver: models run on the CPU, by ONNX Runtime and torch"
+        )
     listed = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
     return Finding("gpu", "ok" if listed else "optional", listed or "the driver does not answer")
 

@@ -188,7 +188,8 @@ def study(root: Path, name: str) -> str:
     found = load(root / path)
     if found is None:
         return MISSING.format(path=path)
-    parts = []
+    notes = load(root / f"results/study/{name}.notes.json")
+    parts = [str(notes["notes"][0])] if notes else []
     for share, part in found["shares"].items():
         rows = part["rows"]
         seeds = len(rows["ours"]["seeds"]) if "ours" in rows else 0

@@ -91,10 +91,12 @@ def run(
 @app.command(name="sum")
 def sum_up(
     study: Annotated[str, typer.Argument(help="As for run.")],
+    folds: Annotated[str, typer.Option(help="That count, such as 0,3; all if left out.")] = "",
 ) -> None:
     """Figures with intervals from all finished cells."""
     try:
-        summary = summarise(study, store_of(study))
+        chosen = [int(word) for word in folds.split(",") if word] or None
+        summary = summarise(study, store_of(study), chosen)
     except ModelError as exc:
         typer.echo(f"study: {exc}", err=True)
         raise typer.Exit(1) from exc

@@ -5,7 +5,7 @@ so differences are paired. Seeds are averaged inside each draw: the interval say
 would move with other people, not with another seed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -182,18 +182,31 @@ def reference_of(method: str) -> str:
     return next(against for lead, against in REFERENCES if method.startswith(lead))
 
 
-def summarise(study: str, store: CellStore) -> dict[str, Any]:
+def summarise(study: str, store: CellStore, folds: Collection[int] | None = None) -> dict[str, Any]:
     """Everything that the tables and plots of a study need.
+
+    Args:
+        study: its name.
+        store: its cells.
+        folds: that count; None for all that any cell has. A share of labels that no seed has
+            whole is left out.
 
     Raises:
         ModelError: nothing is finished, or predictions are not on this machine.
     """
-    finished = store.finished()
+    cells = store.finished()
+    finished = [cell for cell in cells if folds is None or cell[0].fold in folds]
     if not finished:
         raise ModelError(f"{study}: no finished cell; run the study first")
-    shares = sorted({job.share for job, _ in finished}, reverse=True)
+    shares = sorted(
+        {s for s in (job.share for job, _ in finished) if any(whole_seeds(finished, s).values())},
+        reverse=True,
+    )
+    if not shares:
+        raise ModelError("no method has a seed with all folds; run the study further")
     return {
         "study": study,
+        "folds": sorted({job.fold for job, _ in finished}),
         "shares": {
             str(share): summarise_share(store, whole_seeds(finished, share)) for share in shares
         },

@@ -9,8 +9,10 @@ from tacit.models.calibration import PATTERNS, Calibration
 from tacit.models.checkpoint import Manifest, save
 from tacit.models.errors import CheckpointError, ModelError
 from tacit.models.features import MODALITIES, PastTokens, Prediction
+from tacit.models.manifest import SHIPPED, read_manifest
 from tacit.models.recognizer import Recognizer
 from tacit.models.recovery.flow import LIMIT
+from tacit.models.recovery.plan import GAPS
 from tacit.models.recovery.runtime import GATE, NOISE, STUDENT, Known, Recovery, tempered
 from tests.fakes.conditions import BINS, fusion
 from tests.fakes.recoveries import SAMPLES, plan, recovery, window
@@ -216,3 +218,35 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         weights.write_bytes(broken)
         with pytest.raises(CheckpointError, match="SHA-256"):
             Recovery.load(weights.parent, "ab" * 32)
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+@pytest.mark.parametrize("gap", GAPS)
+def test_the_shipped_answer_is_never_below_leaving_out_nor_surer_than_the_whole(
+    gap: str, part: str
+) -> None:
+    """As measured when it was trained: a checkpoint that breaks this may not ship."""
+    figures = read_manifest(SHIPPED / "recovery").metrics
+
+    def of(name: str) -> float:
+        return figures[f"{part}.{gap}.{name}"]
+
+    assert of("final_accuracy") >= of("drop_accuracy")
+    assert of("final_nll") <= of("drop_nll")
+    assert of("final_confidence") <= of("whole_confidence")
+
+
+def test_both_back_ends_give_the_same_answer() -> None:
+    fast = recognizer(recovery())
+    slow = Recognizer(fusion(), PLAIN, "ef" * 32, recovery(), backend="torch")
+    assert (fast.backend, slow.backend) == ("onnxruntime", "torch")
+    for measured, lost in GAPS.values():
+        some = window(measured, lost)
+        one, other = fast.predict(some), slow.predict(some)
+        assert np.allclose(one.probabilities, other.probabilities, atol=1e-3)
+        assert one.recovery is not None
+        assert other.recovery is not None
+        assert one.recovery.share == pytest.approx(other.recovery.share, abs=1e-3)
+        assert set(one.unimodal) == set(other.unimodal)
+        for name, p in one.unimodal.items():
+            assert np.allclose(p, other.unimodal[name], atol=1e-3)

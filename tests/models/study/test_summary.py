@@ -73,6 +73,17 @@ def test_calibration_and_the_gate_are_summed_up(store: CellStore) -> None:
     assert (found["clusters"], found["samples"]) == (10, 200)
 
 
+def test_some_folds_can_be_summed_up_alone(store: CellStore) -> None:
+    write(store, "ours", 0.7)
+    store.write(Job("s", 0.1, 0, 1), "ours", {}, {})  # no arrays: its fold is not asked for
+    found = summarise("s", store, [0])
+    assert found["folds"] == [0]
+    assert list(found["shares"]) == ["1.0"]
+    assert found["shares"]["1.0"]["clusters"] == 5
+    with pytest.raises(ModelError, match="no finished cell"):
+        summarise("s", store, [9])
+
+
 def test_nothing_finished_is_said(store: CellStore) -> None:
     with pytest.raises(ModelError, match="no finished cell"):
         summarise("s", store)
