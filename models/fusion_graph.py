@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+import torch
 
 from .features import Bool, Float32, Modality
 from .fusion import SOURCES, Block, Fusion, Reader
@@ -24,8 +25,8 @@ def add_block(graph: Graph, x: str, block: Block, bias: str | None, first: bool 
     if first:
         cut = [graph.integers(part) for part in (0, 1, 1)]
         asked, x = (graph.add("Slice", value, *cut) for value in (normed, x))
-    weight = block.queries_keys_values.weight.split(width)
-    offset = block.queries_keys_values.bias.split(width)
+    weight = torch.split(block.queries_keys_values.weight, width)
+    offset = torch.split(block.queries_keys_values.bias, width)
     q, k, v = (
         graph.linear(source, w, b)
         for source, w, b in zip((asked, normed, normed), weight, offset, strict=True)

@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import nn
@@ -6,7 +9,7 @@ from torch import nn
 from tacit.models.onnx_graph import Graph, Session
 
 
-def run(graph: Graph, output: str, **inputs: np.ndarray) -> np.ndarray:
+def run(graph: Graph, output: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     shapes = {name: ["n"] * value.ndim for name, value in inputs.items()}
     for name, value in inputs.items():
         shapes[name] = [f"{name}{axis}" for axis in range(value.ndim)]
@@ -22,8 +25,9 @@ def test_attention_is_that_of_torch(barred: bool) -> None:
     bias[:, :, :, 3:] = -1e9 if barred else 0.0
     graph = Graph()
     found = run(graph, graph.attend("q", "k", "v", (2, 8), "bias"), q=q, k=k, v=v, bias=bias)
-    heads = [torch.from_numpy(x).view(2, -1, 2, 4).transpose(1, 2) for x in (q, k, v)]
-    wanted = nn.functional.scaled_dot_product_attention(*heads, attn_mask=torch.from_numpy(bias))
+    asked, keys, values = (torch.from_numpy(x).view(2, -1, 2, 4).transpose(1, 2) for x in (q, k, v))
+    mask = torch.from_numpy(bias)
+    wanted = nn.functional.scaled_dot_product_attention(asked, keys, values, attn_mask=mask)
     assert np.allclose(found, wanted.transpose(1, 2).reshape(2, 3, 8).numpy(), atol=1e-5)
 
 

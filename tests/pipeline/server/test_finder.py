@@ -31,7 +31,7 @@ def test_devices_are_listed_by_a_fresh_program_once_for_all_who_ask(
 
     async def look() -> list[Any]:
         finder = Finder(("http://cam/x.mjpg",))
-        return await asyncio.gather(*(finder.look() for _ in range(5)))
+        return list(await asyncio.gather(*(finder.look() for _ in range(5))))
 
     found = asyncio.run(look())
     assert len(asked) == 1
