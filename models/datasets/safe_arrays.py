@@ -35,7 +35,7 @@ ALLOWED: Final[dict[tuple[str, str], Any]] = {
         for name in ("_reconstruct", "scalar")
     },
     **{
-        (module, "_frombuffer"): np.core.numeric._frombuffer
+        (module, "_frombuffer"): vars(np.core.numeric)["_frombuffer"]
         for module in ("numpy.core.numeric", "numpy._core.numeric")
     },
 }

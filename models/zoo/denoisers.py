@@ -108,7 +108,7 @@ class Level(nn.Module):
         x = nn.functional.silu(self.norm_second(self.second(x)))
         keys = self.known(condition)
         seen = self.attention(x.transpose(1, 2), keys, keys, need_weights=False)[0]
-        return x + seen.transpose(1, 2)
+        return torch.as_tensor(x + seen.transpose(1, 2))
 
 
 class ScoreUnet(nn.Module):

@@ -124,7 +124,7 @@ class FlowFiller:
                 for row in rows
             ]
             noise = torch.cat(each)
-        filled: Mapping[Modality, Tensor] = recover(self.net, around, noise, self._solver)
+        filled: Tokens = dict(recover(self.net, around, noise, self._solver))
         return filled if self._spread == 1.0 else drawn_in(filled, around, self._spread)
 
     def networks(self) -> tuple[nn.Module, ...]:

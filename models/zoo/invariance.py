@@ -54,7 +54,7 @@ def central_moment_discrepancy(x: Tensor, y: Tensor, moments: int = MOMENTS) -> 
     for order in range(2, moments + 1):
         gap = ((x - mean_x) ** order).mean(dim=0) - ((y - mean_y) ** order).mean(dim=0)
         total = total + torch.linalg.vector_norm(gap)
-    return total
+    return torch.as_tensor(total)
 
 
 class Summary(nn.Module):

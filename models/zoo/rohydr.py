@@ -121,7 +121,8 @@ class Rohydr(Parent[RohydrNet]):
         net, there = self.net, presence(batch)
         fused = net.fuse(self._filled(batch, there))
         whole = there.all(dim=1, keepdim=True)
-        return net.head(torch.where(whole, fused, net.reconstructor(fused)))
+        logits: Tensor = net.head(torch.where(whole, fused, net.reconstructor(fused)))
+        return logits
 
     def recovered(self, batch: Samples) -> Mapping[Modality, Float32]:
         """See `Parent.recovered`; (N, 1, S, d) tokens of the projections, measured ones as such."""

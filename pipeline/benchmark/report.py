@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ...models.benchmark.catalogue import titles
 from ...models.benchmark.protocols import ALL_RATES, protocols_of
 from ...models.benchmark.sets import DataSet, profile_of, set_of
 from ...models.benchmark.summary import summarise
 from .plan import Request
 from .plots import plots
-from .tables import METRIC_NAMES, Table, as_html, as_markdown, share, tables_of, titles
+from .tables import METRIC_NAMES, Table, as_html, as_markdown, share, tables_of
 
 SUMMARY: Final = "summary.json"
 MARKDOWN: Final = "table.md"

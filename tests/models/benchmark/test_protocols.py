@@ -13,10 +13,11 @@ from tacit.models.benchmark.protocols import (
     settings_of,
 )
 from tacit.models.errors import ModelError
+from tacit.models.features import Modality
 from tacit.models.zoo.samples import Samples
 from tests.fakes.pairs import make_pairs
 
-PAIR = ("audio", "face")
+PAIR: tuple[Modality, ...] = ("audio", "face")
 
 
 def test_all_conditions_of_two_modalities() -> None:

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -30,7 +32,7 @@ def test_it_learns_data_that_follow_from_the_condition(place: int) -> None:
     losses = []
     for _ in range(60):
         condition = torch.randn((32, 8, 4), generator=generator)
-        loss = process.loss(lambda x, t, c=condition: net(x, t, c), condition.flip(2), generator)
+        loss = process.loss(partial(net, condition=condition), condition.flip(2), generator)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -55,7 +55,7 @@ def test_the_two_cascades_wire_their_blocks_as_the_papers_say() -> None:
     f, c = torch.randn(5, 4), torch.randn(5, 4)
 
     def block(place: int, x: torch.Tensor) -> torch.Tensor:
-        return net.decoders[place](net.encoders[place](x))
+        return torch.as_tensor(net.decoders[place](net.encoders[place](x)))
 
     first = block(0, f)
     assert torch.allclose(net(f)[0], net.out(block(1, f + first)), atol=1e-6)

@@ -26,6 +26,6 @@ def test_it_learns_to_take_an_offset_away() -> None:
         truth = torch.randn(32, 4, 4)
         loss = (net(truth + 1.0) - truth).square().mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     assert float(loss) < 0.3

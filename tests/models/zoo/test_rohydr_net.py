@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tacit.models.zoo.backbone import Tokens
 from tacit.models.zoo.rohydr_net import (
     LENGTH,
     LONGEST,
@@ -44,7 +45,7 @@ def test_a_condition_is_what_is_available() -> None:
 
 def test_missing_modalities_are_listed_with_their_rows() -> None:
     net = RohydrNet({"audio": 5, "face": 4}, 1, QUICK, "dit").eval()
-    tokens = {"audio": torch.randn(3, WIDTH, LENGTH), "face": torch.randn(3, WIDTH, LENGTH)}
+    tokens: Tokens = {"audio": torch.randn(3, WIDTH, LENGTH), "face": torch.randn(3, WIDTH, LENGTH)}
     there = torch.tensor([[True, True], [True, False], [False, True]])
     audio, face = net.wanted(tokens, there)
     assert (audio.name, audio.rows.tolist()) == ("audio", [2])
