@@ -11,8 +11,9 @@ from ..models.features import MODALITIES, Modality
 from ..models.manifest import read_verified
 from ..models.whisper_weights import REPOSITORIES, resolve_whisper
 from ..stream.endpoints import BusPlace
-from ..stream.mediafile import MediaInfo, probe
+from ..stream.mediafile import MediaInfo
 from ..stream.packet import NS_PER_MS
+from ..stream.replayed import probe
 from .config import ConfigError, Settings
 from .consent import Terms, terms_for
 from .doctor import checkpoints

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..stream.errors import RecordingError
 from .recorded import read_facts
 from .session_format import SessionFacts
-from .session_media import copy_path
+from .session_media import delete_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def delete(found: Found) -> None:
         RecordingError: the disk does not let go of it.
     """
     try:
-        if found.facts is not None and found.facts.media_enclosed:
-            copy_path(found.path, found.facts).unlink(missing_ok=True)
+        if found.facts is not None:
+            delete_copy(found.path, found.facts)
         found.path.unlink()
     except OSError as exc:
         raise RecordingError(f"{found.path}: cannot be deleted: {exc.strerror}") from exc

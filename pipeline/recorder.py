@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import importlib.metadata
+import json
 import mimetypes
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,12 +13,15 @@ from ..models.features import Modality
 from ..models.manifest import read_manifest
 from ..stream.errors import RecordingError, StreamError
 from ..stream.limits import MAX_ATTACHMENT_BYTES
+from ..stream.media_codecs import Unit
+from ..stream.media_messages import media_topic, pack_unit
 from ..stream.packet import NS_PER_MS, Packet
-from ..stream.recording import EnclosedFile, RecordingWriter, has_room
+from ..stream.recording import EnclosedFile, Facts, RecordingWriter, has_room
 from ..stream.recording_thread import RETRY_S, RecordingThread
 from .doctor import checkpoints
 from .events import Event, SessionReady, to_json_line
 from .intake import SessionSetup
+from .media_recorder import MediaRecorder
 from .predictors import ModelIdentity
 from .session_format import (
     CLOCK,
@@ -34,6 +38,8 @@ from .session_format import (
 
 STOPPED: Final = "recording_stopped"
 RESUMED: Final = "recording_resumed"
+MEDIA_FACTS: Final = "tacit.media"
+"""Name of what a file says at its end about the media in it: what was kept, left out, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,8 @@ class RecordOptions:
         purpose: what the recording is for, in other words than the session's own terms.
         consent: identifies the participant's consent, likewise.
         retention_days: after how many days it is to be deleted; None for never.
-        media: put the media themselves into the session file.
+        media: put the media themselves into the session file: a file as it is, a live session's
+            sound and pictures as compressed streams.
         patient: let the session wait for a slow disk; only where time can wait.
     """
 
@@ -68,6 +75,7 @@ class Recorder:
 
     Attributes:
         paths: the files so far.
+        media: encodes the media of a live session; closed with the recording.
 
     Raises:
         RecordingError: the file exists, or cannot be made.
@@ -76,10 +84,12 @@ class Recorder:
     def __init__(self, options: RecordOptions, retry_s: float = RETRY_S) -> None:
         self.options: Final = options
         self.paths: Final = [options.path]
+        self.media: MediaRecorder | None = None
         self._facts: SessionFacts | None = None
         self._ready: Event | None = None
         self._now_ns = 0
         self._told = 0
+        self._media_told = False
         self._writers = [RecordingWriter(options.path)]
         self._thread = RecordingThread(
             self._writers[0], patient=options.patient, reopen=self._next_part, retry_s=retry_s
@@ -89,6 +99,16 @@ class Recorder:
     def failure(self) -> str:
         """Why nothing is recorded at present; empty while it is."""
         return self._thread.failure
+
+    @property
+    def lasted_ns(self) -> int:
+        """Session time of the last input."""
+        return self._now_ns
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the file had better get no media at present, so that the rest is kept."""
+        return self._thread.crowded
 
     @property
     def size(self) -> int:
@@ -107,8 +127,9 @@ class Recorder:
                     (RESUMED, f"There is room again: recording goes on in {self.paths[times + 1]}")
                 )
             else:
-                return found
+                break
             self._told += 1
+        return found if self.media is None else found + self.media.news()
 
     def begin(self, facts: SessionFacts, media: Path | None) -> None:
         """Write what is known before any data.
@@ -124,6 +145,14 @@ class Recorder:
             self._thread.put(lambda writer: writer.enclose(_enclosed(media)))
         # Whatever becomes of the rest, whose session this is stays certain.
         self._thread.put(lambda writer: writer.checkpoint())
+
+    def unit(self, modality: Modality, unit: Unit) -> None:
+        """A piece of compressed sound or a picture; from any thread, after `begin`."""
+        if self._facts is None:
+            return
+        participant = self._facts.participant
+        topic, data = media_topic(modality, participant), pack_unit(modality, participant, unit)
+        self._thread.put(lambda writer: writer.write(topic, unit.t_ns, data))
 
     def accepted(self, packet: Packet) -> None:
         """A packet came."""
@@ -157,9 +186,19 @@ class Recorder:
 
     def close(self) -> None:
         """Complete the file; one in which nothing was recorded goes away again."""
+        if self.media is not None:
+            self.media.close()
+            self._tell_media(self.media)
         self._thread.close()
         if self._facts is None:
             self.options.path.unlink(missing_ok=True)
+
+    def _tell_media(self, media: MediaRecorder) -> None:
+        if self._facts is None or self._media_told:
+            return
+        self._media_told = True
+        texts = {m: json.dumps(asdict(counted)) for m, counted in media.counts().items()}
+        self._thread.put(lambda writer: writer.facts(Facts(MEDIA_FACTS, texts)))
 
     def _next_part(self) -> RecordingWriter | None:
         """The file to go on with when the disk has room again; runs in the recording's thread."""
@@ -228,6 +267,7 @@ def facts_of(
             "media_bytes": size,
             "media_path": str(media.absolute()),
             "media_enclosed": options.media,
+            "media_streams": False,
         }
     )
 
@@ -235,7 +275,7 @@ def facts_of(
 def facts_of_live(
     setup: SessionSetup, identity: ModelIdentity, options: RecordOptions
 ) -> SessionFacts:
-    """What the session file of a live session says about it: no media, no length as yet.
+    """What the session file of a live session says about it: no media file, no length as yet.
 
     Raises:
         CheckpointError: weights are missing or damaged.
@@ -253,6 +293,7 @@ def facts_of_live(
         created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         anchor_utc=setup.anchor_utc or "",
         retention_days=options.retention_days,
+        media_streams=options.media,
         settings=setup.settings,
         disabled=dict(setup.disabled),
         duration_ms=0,
@@ -263,13 +304,22 @@ def facts_of_live(
     )
 
 
-def recorded(recorder: Recorder, setup: SessionSetup, identity: ModelIdentity) -> Recorder:
+def recorded(
+    recorder: Recorder, setup: SessionSetup, identity: ModelIdentity, inject: str = ""
+) -> Recorder:
     """Begin the recording of a live session; what is to be told its inputs.
+
+    Args:
+        recorder: keeps it.
+        setup: what it is.
+        identity: the model that reads its windows.
+        inject: damage from its start; recorded media are without it.
 
     Raises:
         CheckpointError: weights are missing or damaged.
     """
-    recorder.begin(facts_of_live(setup, identity, recorder.options), None)
+    facts = facts_of_live(setup, identity, recorder.options)
+    recorder.begin(facts.model_copy(update={"inject": inject}), None)
     return recorder
 
 

@@ -119,6 +119,7 @@ class SessionFacts(BaseModel):
         media_bytes: its size.
         media_path: where it was.
         media_enclosed: it lies in the session file itself.
+        media_streams: a live session's sound and pictures lie in it as compressed streams.
         part: 1, or more when the file goes on where a full disk had interrupted the recording.
         continues: name of the file before.
         start_ns: session time at which the file begins.
@@ -150,6 +151,7 @@ class SessionFacts(BaseModel):
     media_bytes: int = 0
     media_path: str = ""
     media_enclosed: bool = False
+    media_streams: bool = False
     part: Annotated[int, Field(ge=1)] = 1
     continues: str = ""
     start_ns: Annotated[int, Field(ge=0, le=limits.MAX_TIME_NS)] = 0

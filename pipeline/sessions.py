@@ -19,7 +19,7 @@ from .events import (
 )
 from .recorded import facts_in
 from .session_format import is_event, unpack_event
-from .session_media import enclosed_copy, media_nearby
+from .session_media import enclosed_copy, media_nearby, streams_copy
 
 FILE_END: Final = "file_end"
 """Name in the metadata under which it is said how a session file ends: "complete" or why not."""
@@ -97,6 +97,8 @@ def _load_recording(path: Path) -> SessionData:
             media = enclosed_copy(path, facts, record)
     if not events:
         raise SessionError(f"{path}: holds no events")
+    if facts.media_streams:
+        media = streams_copy(path, facts)
     ending = "complete" if reader.tail.complete else reader.tail.problem
     metadata = {**facts.to_facts().values, FILE_END: ending}
     return SessionData(path, events, metadata, media or media_nearby(path, facts))

@@ -47,14 +47,16 @@ class Topic(NamedTuple):
     Attributes:
         name: such as "/p1/face/features".
         encoding: of its messages, such as "json".
-        schema: JSON Schema of them, or empty.
+        schema: of them, or empty.
         schema_name: its name.
+        schema_encoding: how it is written, as MCAP calls it.
     """
 
     name: str
     encoding: str
-    schema: str = ""
+    schema: str | bytes = ""
     schema_name: str = ""
+    schema_encoding: str = "jsonschema"
 
 
 _CHECKPOINT: Final = Topic(
@@ -282,8 +284,8 @@ class RecordingWriter:
     def _register(self, topic: Topic) -> int:
         schema = 0
         if topic.schema:
-            name, text = topic.schema_name, topic.schema.encode()
-            schema = self._writer.register_schema(name, "jsonschema", text)
+            text = topic.schema.encode() if isinstance(topic.schema, str) else topic.schema
+            schema = self._writer.register_schema(topic.schema_name, topic.schema_encoding, text)
         number = self._writer.register_channel(topic.name, topic.encoding, schema)
         self._channels[topic.name] = number
         self._writer.flush()

@@ -15,6 +15,8 @@ Reopen = Callable[[], RecordingWriter | None]
 CLOSE_S: Final = 30.0
 RETRY_S: Final = 1.0
 """How often a full disk is asked whether it has room again."""
+EXTRAS_SHARE: Final = 8
+"""What can be left out is left out once an eighth of the backlog waits."""
 
 
 class RecordingThread:
@@ -53,9 +55,15 @@ class RecordingThread:
         self._reopen = reopen
         self._retry_s = retry_s
         self._timeout_s = None if patient else 0.0
+        self._extras = backlog // EXTRAS_SHARE
         self._tasks: Channel[Task] = Channel(backlog, "block")
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether nothing is recorded at present, or so much waits that extras had better not."""
+        return bool(self.failure) or self._tasks.statistics().in_flight > self._extras
 
     def put(self, task: Task) -> None:
         """Have something written; never fails, see `failure`."""

@@ -15,6 +15,7 @@ from ...stream.errors import RecordingError
 from ..config import ConfigError, load_settings
 from ..consent import DEFAULT_PURPOSE, OPERATOR, Terms
 from ..live.run import LiveRun
+from ..media_recorder import media_line
 from ..plan import ReplayRequest
 from ..purge import Found, delete, has_expired, sessions_in
 from ..recorder import Recorder, RecordOptions
@@ -55,7 +56,8 @@ def record_command(
         bool,
         typer.Option(
             "--media/--features-only",
-            help="Put the media themselves into the session; by default only features go in.",
+            help="Put the media themselves into the session: a file as it is, live sound and "
+            "pictures as compressed streams; by default only features go in.",
         ),
     ] = False,
     participant: Annotated[str, typer.Option(help="Name or pseudonym of who is seen.")] = "p1",
@@ -84,6 +86,8 @@ def record_command(
     tacit record talk.mp4 -o talk.mcap --media --purpose research --consent "study 7, form 12"
 
     tacit record -o now.mcap --seconds 60
+
+    tacit record -o now.mcap --media --consent "study 7, form 12: picture and sound"
     """
     if re.fullmatch(NAME_PATTERN, participant) is None:
         raise ConfigError(f"--participant {participant}: letters, digits, dot, dash and underscore")
@@ -91,11 +95,9 @@ def record_command(
     pace = parse_speed(speed)
     settings = load_settings(config, {"asr": asr, "weights": weights})
     if file is None:
-        if media:
-            raise ConfigError("--media: a live session keeps features only; leave it out")
         devices = devices_of(microphone, camera)
         opening = opening_on(devices, inject, terms)
-        live = RecordOptions(out, purpose, consent, retention_days, patient=False)
+        live = RecordOptions(out, purpose, consent, retention_days, media, patient=False)
         with _recording(live) as recorder:
             play(LiveRun(settings, devices, opening, seconds, recorder), json_path)
         return
@@ -162,6 +164,8 @@ def _recording(options: RecordOptions) -> Iterator[Recorder]:
                 highlight=False,
                 soft_wrap=True,
             )
+    if recorder.media is not None:
+        typer.echo(f"media: {media_line(recorder.media.counts(), recorder.lasted_ns)}")
     if recorder.failure:
         raise RecordingError(f"recording stopped early: {recorder.failure}")
 

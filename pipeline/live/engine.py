@@ -42,7 +42,7 @@ from ..job import Job
 from ..plan import OPTIONAL_ASR, on_bus
 from ..predictors import ANSWER_NS, ModelIdentity, WorkerPredictor
 from .broadcast import Broadcast
-from .handle import LiveHandle
+from .handle import LiveHandle, Piece
 from .loop import EngineFailed, Listener, LiveLoop, Seat
 from .pool import READY_NS, StagePool
 from .session import LiveSession
@@ -105,6 +105,7 @@ class Opening:
         inject: damage from the start, see `inject`.
         views: give viewers the face's outline and the sound's level.
         tap_of: gives what is told all inputs of the session; called before the first of them.
+        keep: is given all media of the session as they come, see `LiveHandle`.
         terms: purpose and consent; None: those of whoever runs the program.
     """
 
@@ -114,6 +115,7 @@ class Opening:
     inject: str = ""
     views: bool = True
     tap_of: Callable[[SessionSetup, ModelIdentity], Tap] | None = None
+    keep: Callable[[Piece], None] | None = None
     terms: Terms | None = None
 
 
@@ -184,7 +186,8 @@ class LiveEngine:
         """
         if self.failure or self.identity is None:
             raise EngineError(self.failure or "still loading the models: try again in a moment")
-        handle = LiveHandle(f"live-{secrets.token_hex(12)}", opening.participant, self.wake)
+        name = f"live-{secrets.token_hex(12)}"
+        handle = LiveHandle(name, opening.participant, self.wake, opening.keep)
         setup = SessionSetup(
             handle.session_id,
             opening.participant,

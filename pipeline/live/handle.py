@@ -49,14 +49,18 @@ class Piece:
     overflowed: bool = False
     turn: Turn = field(default_factory=Turn)
 
+    def pixels(self, turn: Turn) -> NDArray[Any]:
+        """Its content as an array: sound as it is, a picture upright, (H, W, 3) uint8 BGR.
+
+        Args:
+            turn: of the picture's stream; belongs to the thread that asks.
+        """
+        if isinstance(self.content, av.VideoFrame):
+            return upright_bgr(self.content, _SIZE, turn)
+        return np.zeros(0, np.float32) if self.content is None else self.content
+
     def packet(self, participant: str, seq: int, meta: Mapping[str, Any]) -> Packet:
         """As a packet."""
-        content = self.content
-        data: NDArray[Any] = np.zeros(0, np.float32)
-        if isinstance(content, av.VideoFrame):
-            data = upright_bgr(content, _SIZE, self.turn)
-        elif content is not None:
-            data = content
         return Packet(
             kind=self.kind,
             modality=self.modality,
@@ -67,7 +71,7 @@ class Piece:
             t_capture_ns=self.t_ns,
             duration_ns=self.duration_ns,
             t_available_ns=self.t_ns + self.duration_ns,
-            data=data,
+            data=self.pixels(self.turn),
             meta={
                 OFFERED: self.offered_ns,
                 **({OVERFLOWED: True} if self.overflowed else {}),
@@ -104,9 +108,16 @@ class LiveHandle:
         session_id: name of the session.
         participant: who takes part.
         wake: tells the engine that there is something.
+        keep: is given all media as well, as the sensors gave them; must not wait.
     """
 
-    def __init__(self, session_id: str, participant: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        participant: str,
+        wake: Callable[[], None],
+        keep: Callable[[Piece], None] | None = None,
+    ) -> None:
         self.session_id: Final = session_id
         self.participant: Final = participant
         self.clock: Final = AnchoredClock()
@@ -117,6 +128,7 @@ class LiveHandle:
         self.ending: CloseReason | None = None
         self.closed = False
         self._wake = wake
+        self._keep = keep
         self._turn = Turn()
 
     def now_ns(self) -> int:
@@ -182,4 +194,6 @@ class LiveHandle:
             self.channels[piece.modality].offer(piece)
         except ChannelClosed:
             return
+        if self._keep is not None:
+            self._keep(piece)
         self._wake()

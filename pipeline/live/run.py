@@ -3,7 +3,6 @@
 import queue
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -12,11 +11,12 @@ from ...stream.packet import NS_PER_S
 from ..config import Settings
 from ..events import Event, SessionClosed
 from ..journal import CloseReason
-from ..recorder import Recorder, recorded
+from ..recorder import Recorder
 from .devices import DEVICE_LOST, DeviceSource
 from .engine import LiveEngine, Opening
 from .handle import LiveHandle
 from .session import LiveSession
+from .taping import recorded_opening
 
 READY_S: Final = 60.0
 CLOSE_S: Final = 5.0
@@ -53,7 +53,7 @@ class LiveRun:
         self._opening = opening
         self._recorder = recorder
         if recorder is not None:
-            self._opening = replace(opening, tap_of=partial(recorded, recorder))
+            self._opening = recorded_opening(recorder, opening, self._overloaded)
         self._seconds = seconds
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._engine = LiveEngine(settings, self, most=1)
@@ -121,6 +121,9 @@ class LiveRun:
         """Called by the source of the devices."""
         if self._handle is not None and not self._handle.closed:
             self._engine.source_failed(self._handle.session_id, modality, DEVICE_LOST, detail)
+
+    def _overloaded(self) -> bool:
+        return self._engine.overload_level > 0
 
     def _next(self, timeout_s: float) -> Event | None:
         try:

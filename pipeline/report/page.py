@@ -34,7 +34,8 @@ MAX_EMBEDDED_BYTES: Final = 64 * 1024 * 1024
 
 PRIVATE: Final = frozenset({"media_path", "session_id", "source"})
 """Metadata that a page leaves out: folders of one's machine, and what it says elsewhere."""
-USUAL: Final = {"part": "1", "start_ns": "0", "media_enclosed": "false"}
+_NO: Final = "false"
+USUAL: Final = {"part": "1", "start_ns": "0", "media_enclosed": _NO, "media_streams": _NO}
 """Metadata that say nothing when they say this."""
 
 

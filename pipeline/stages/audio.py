@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ...models.audio_encoder import StreamingAudioEncoder
-from ...stream.mediafile import audio_packets
 from ...stream.packet import NS_PER_MS, Packet
+from ...stream.replayed import audio_packets
 from ..inject import damage, parse_injections
 from ..job import OVERFLOWED, Go, Job
 from ..quality import AudioChecker, QualityFlag

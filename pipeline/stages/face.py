@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ...models.face_encoder import FaceReader, FaceReading
-from ...stream.mediafile import video_packets
 from ...stream.packet import NS_PER_S, Packet
+from ...stream.replayed import video_packets
 from ..config import Settings
 from ..inject import damage, parse_injections
 from ..job import Go, Job

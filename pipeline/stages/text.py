@@ -12,8 +12,8 @@ from ...models.text_timeline import TextTimeline
 from ...models.transcriber import SpeechModel, Transcriber, Transcript
 from ...models.transcriber_weights import load_whisper
 from ...models.voice_activity import VoiceActivity
-from ...stream.mediafile import audio_packets
 from ...stream.packet import Packet
+from ...stream.replayed import audio_packets
 from ..inject import Injection, damage, parse_injections
 from ..inject_text import TextDamage
 from ..job import Go, Job
