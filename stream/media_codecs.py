@@ -25,14 +25,17 @@ PICTURE_FORMAT: Final = "h264"
 KEY_NS: Final = NS_PER_S
 _MICRO: Final = Fraction(1, 1_000_000)
 _FULL_SCALE: Final = 32_768
-_KBIT_PER_S: Final = 2500
+_MOST_KBIT: Final = 2500
+"""Most kbit/s, and kbit in one second's burst."""
 _X264: Final = {
     "preset": "superfast",
     "tune": "zerolatency",
     "crf": "23",
     "forced-idr": "1",
     # Key pictures come when they are asked for; a noisy camera cannot fill the disk.
-    "x264-params": f"keyint=infinite:scenecut=0:vbv-maxrate={_KBIT_PER_S}:vbv-bufsize={_KBIT_PER_S}",
+    "x264-params": ":".join(
+        ("keyint=infinite", "scenecut=0", f"vbv-maxrate={_MOST_KBIT}", f"vbv-bufsize={_MOST_KBIT}")
+    ),
 }
 _SEQUENCE_PARAMETERS: Final = 7
 

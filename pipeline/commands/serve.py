@@ -28,7 +28,14 @@ RecordDirOption = Annotated[
     Path | None,
     typer.Option(
         help="Folder for sessions whose caller asks, with consent, that they be kept; without it "
-        "nothing can be. Pictures and sound never are."
+        "nothing can be. Pictures and sound need --record-media as well."
+    ),
+]
+RecordMediaOption = Annotated[
+    bool,
+    typer.Option(
+        "--record-media",
+        help="Callers may also ask, with consent, that sound and pictures be kept in --record-dir.",
     ),
 ]
 KeptDaysOption = Annotated[
@@ -57,6 +64,7 @@ def serve_command(
     ] = None,
     camera: MoreCamerasOption = None,
     record_dir: RecordDirOption = None,
+    record_media: RecordMediaOption = False,
     retention_days: KeptDaysOption = 30,
     asr: AsrOption = None,
     weights: WeightsOption = None,
@@ -89,7 +97,7 @@ def serve_command(
         own_terms=OWN_TERMS if local else {},
         local=local,
         cameras=tuple(camera or ()),
-        recording=_rules(record_dir, retention_days),
+        recording=_rules(record_dir, retention_days, media=record_media),
     )
     asyncio.run(serve(settings, address, options, _say))
 
@@ -98,16 +106,18 @@ def _say(url: str) -> None:
     typer.echo(f"Tacit: {url}   (Ctrl-C stops it)")
 
 
-def _rules(folder: Path | None, retention_days: int) -> "RecordingRules | None":
+def _rules(folder: Path | None, retention_days: int, *, media: bool) -> "RecordingRules | None":
     from ..server.recordings import RecordingRules
 
     if folder is None:
+        if media:
+            raise ConfigError("--record-media: say where with --record-dir FOLDER")
         return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise ConfigError(f"--record-dir {folder}: cannot be made: {exc.strerror}") from exc
-    return RecordingRules(folder, retention_days)
+    return RecordingRules(folder, retention_days, media)
 
 
 def is_loopback(host: str) -> bool:

@@ -130,9 +130,10 @@ class Desk:
         self._pace.take()
         self.check_room()
         kept: Recording | None = None
-        if self.recordings.wished(wishes):
-            kept = await self.recordings.begin(terms)
-            opening = kept.opening(opening)
+        wish = self.recordings.wished(wishes)
+        if wish:
+            kept = await self.recordings.begin(terms, wish)
+            opening = kept.opening(opening, lambda: self.engine.overload_level > 0)
         try:
             handle = self.engine.open(opening)
         except (EngineError, InjectError, ModelError) as exc:

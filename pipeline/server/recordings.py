@@ -10,8 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +18,15 @@ from ...stream.errors import RecordingError
 from ..consent import Terms
 from ..events import Event
 from ..live.engine import Opening
+from ..live.taping import recorded_opening
 from ..purge import delete, has_expired, sessions_in
-from ..recorder import Recorder, RecordOptions, recorded
+from ..recorder import Recorder, RecordOptions
+from ..session_media import STREAMS_SUFFIX
 from .errors import ApiError
 from .viewers import Line
 
 FEATURES: Final = "features"
+MEDIA: Final = "media"
 OFF: Final = ("", "off")
 PURGE_S: Final = 3600.0
 
@@ -36,10 +38,17 @@ class RecordingRules:
     Attributes:
         folder: where session files go.
         retention_days: after how many days they are deleted; None for never.
+        media: callers may ask for sound and pictures as well.
     """
 
     folder: Path
     retention_days: int | None = None
+    media: bool = False
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """What callers may ask for."""
+        return (FEATURES, MEDIA) if self.media else (FEATURES,)
 
 
 class Recording:
@@ -63,7 +72,8 @@ class Recording:
 
     def as_json(self) -> dict[str, Any]:
         """For the API: what is kept, and whether it still is."""
-        return {"content": FEATURES, "state": self.state}
+        content = MEDIA if self.recorder.options.media else FEATURES
+        return {"content": content, "state": self.state}
 
     def line(self, session_id: str, participant: str) -> Line:
         """What viewers are told, who must be able to see that a session is recorded."""
@@ -75,9 +85,9 @@ class Recording:
         }
         return Line(session_id, json.dumps(fields), "fact", time.monotonic_ns())
 
-    def opening(self, opening: Opening) -> Opening:
-        """A session that is told to this recording."""
-        return replace(opening, tap_of=partial(recorded, self.recorder))
+    def opening(self, opening: Opening, busy: Callable[[], bool]) -> Opening:
+        """A session that is told to this recording; `busy`: the machine is overloaded."""
+        return recorded_opening(self.recorder, opening, busy)
 
     def event(self, event: Event) -> list[tuple[str, str]]:
         """Keep an event; gives what became of the recording since the last one."""
@@ -118,10 +128,10 @@ class Recordings:
         """What this server offers, for /api/info."""
         rules = self.rules
         days = None if rules is None else rules.retention_days
-        return {"offered": [] if rules is None else [FEATURES], "retention_days": days}
+        return {"offered": [] if rules is None else list(rules.offered), "retention_days": days}
 
-    def wished(self, fields: Mapping[str, Any]) -> bool:
-        """Whether a request asks for a recording, and may.
+    def wished(self, fields: Mapping[str, Any]) -> str:
+        """What a request asks to keep, and may: `FEATURES`, `MEDIA`, or nothing ("").
 
         Args:
             fields: query or JSON; `record` says what to keep.
@@ -131,22 +141,34 @@ class Recordings:
         """
         wish = str(fields.get("record") or "")
         if wish in OFF:
-            return False
+            return ""
         if self.rules is None:
             raise ApiError(
                 "recording_off", "This server keeps nothing; start it with --record-dir FOLDER"
             )
-        if wish != FEATURES:
-            raise ApiError("bad_request", f"record={FEATURES}, or leave it out to keep nothing")
+        if wish == MEDIA and not self.rules.media:
+            raise ApiError(
+                "recording_off",
+                f"This server keeps no sound or pictures: ask for record={FEATURES}, or start it "
+                "with --record-media",
+            )
+        if wish not in self.rules.offered:
+            offered = " or ".join(f"record={what}" for what in self.rules.offered)
+            raise ApiError("bad_request", f"{offered}, or leave it out to keep nothing")
         if not str(fields.get("consent") or "").strip():
+            what = "sound and pictures" if wish == MEDIA else "the session"
             raise ApiError(
                 "consent_needed",
-                "Ask the participant whether the session may be kept, then send consent=TEXT",
+                f"Ask the participant whether {what} may be kept, then send consent=TEXT",
             )
-        return True
+        return wish
 
-    async def begin(self, terms: Terms) -> Recording:
+    async def begin(self, terms: Terms, wish: str = FEATURES) -> Recording:
         """Make the file of a session that is about to begin.
+
+        Args:
+            terms: under which it runs.
+            wish: see `wished`.
 
         Raises:
             ApiError: there cannot be one.
@@ -160,6 +182,7 @@ class Recordings:
             terms.purpose,
             terms.consent,
             rules.retention_days,
+            media=wish == MEDIA,
             patient=False,
         )
         try:
@@ -192,4 +215,6 @@ def purge_expired(folder: Path) -> list[str]:
 
 def _unlink(paths: list[Path]) -> None:
     for path in paths:
+        # A report may have put a playable copy beside it.
+        path.with_name(f"{path.stem}.media{STREAMS_SUFFIX}").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
