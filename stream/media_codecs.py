@@ -13,6 +13,7 @@ import av
 import av.video.frame
 import numpy as np
 from av.codec.context import Flags
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from .limits import AUDIO_GAP_NS
@@ -37,6 +38,8 @@ _X264: Final = {
         ("keyint=infinite", "scenecut=0", f"vbv-maxrate={_MOST_KBIT}", f"vbv-bufsize={_MOST_KBIT}")
     ),
 }
+# Without ACCURATE_RND, grey comes out 3 levels too dark.
+_EXACT: Final = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 _SEQUENCE_PARAMETERS: Final = 7
 
 
@@ -67,8 +70,8 @@ class SoundEncoder:
             yield from self.flush()
         if not self._rest.size:
             self._rest_ns = t_ns
-        whole = np.nan_to_num(samples.astype(np.float64)) * _FULL_SCALE
-        fresh = np.clip(np.rint(whole), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+        whole = np.clip(np.rint(samples * np.float64(_FULL_SCALE)), -_FULL_SCALE, _FULL_SCALE - 1)
+        fresh = np.nan_to_num(whole).astype(np.int16)
         self._rest = np.concatenate([self._rest, fresh])
         while self._rest.size >= BLOCK_SAMPLES:
             block, self._rest = self._rest[:BLOCK_SAMPLES], self._rest[BLOCK_SAMPLES:]
@@ -139,7 +142,7 @@ class PictureEncoder:
             self._key_ns = t_ns - KEY_NS
         even = np.ascontiguousarray(picture[:height, :width])
         frame = av.VideoFrame.from_ndarray(even, format="bgr24").reformat(
-            format="yuv420p", threads=1
+            format="yuv420p", interpolation=_EXACT, threads=1
         )
         frame.pts, frame.time_base = t_us, _MICRO
         if t_ns - self._key_ns >= KEY_NS:

@@ -1,6 +1,6 @@
 """A live loop in virtual time: scripted stages and a scripted recognizer around real sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from tacit.pipeline.config import Settings
 from tacit.pipeline.events import Event
 from tacit.pipeline.intake import SessionSetup
 from tacit.pipeline.job import OFFERED, STAMPS
-from tacit.pipeline.live.handle import LiveHandle
+from tacit.pipeline.live.engine import Opening
+from tacit.pipeline.live.handle import LiveHandle, Piece
 from tacit.pipeline.live.loop import LiveLoop, Seat
 from tacit.pipeline.live.pool import StageDown
 from tacit.pipeline.live.session import LiveSession
@@ -133,10 +134,12 @@ class Heard:
 class VirtualHandle(LiveHandle):
     """A handle whose clock the test moves."""
 
-    def __init__(self, session_id: str, clock: ManualClock) -> None:
+    def __init__(
+        self, session_id: str, clock: ManualClock, keep: Callable[[Piece], None] | None = None
+    ) -> None:
         self._virtual = clock
         self._begin_ns = clock.now_ns()
-        super().__init__(session_id, "p1", lambda: None)
+        super().__init__(session_id, "p1", lambda: None, keep)
 
     def now_ns(self) -> int:
         return self._virtual.now_ns() - self._begin_ns
@@ -167,12 +170,19 @@ class VirtualLive:
         self.loop = LiveLoop(self.pool, self.reader, self.heard)
         self.sending: dict[str, set[Modality]] = {}
 
-    def open(self, name: str = "s1", disabled: dict[Modality, str] | None = None) -> Seat:
-        handle = VirtualHandle(name, self.clock)
+    def open(
+        self,
+        name: str = "s1",
+        disabled: dict[Modality, str] | None = None,
+        opening: Opening | None = None,
+    ) -> Seat:
+        handle = VirtualHandle(name, self.clock, opening and opening.keep)
         settings = Settings(asr="off")
         out = {"text": "off"} if disabled is None else disabled
         setup = SessionSetup(name, "p1", "test", settings, out)  # type: ignore[arg-type]
-        seat = Seat(handle, LiveSession(setup, IDENTITY, Offset(self.clock), self.clock.now_ns()))
+        tap = opening.tap_of(setup, IDENTITY) if opening and opening.tap_of else None
+        clock, anchor_ns = Offset(self.clock), self.clock.now_ns()
+        seat = Seat(handle, LiveSession(setup, IDENTITY, clock, anchor_ns, tap))
         self.loop.add(seat, self.clock.now_ns())
         self.sending[name] = {"audio", "face"}
         return seat

@@ -2,12 +2,17 @@ import hashlib
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tacit.pipeline.purge import Found, delete
+from tacit.pipeline.recorded import read_facts
 from tacit.pipeline.recorder import Recorder, RecordOptions
 from tacit.pipeline.session_media import copy_path, media_of
 from tacit.pipeline.sessions import load_session
 from tacit.stream.errors import RecordingError
+from tacit.stream.media_codecs import PictureEncoder
+from tacit.stream.mediafile import video_packets
 from tests.fakes.small_session import facts, packets, record_small, run
 
 FILM = b"film" * 100
@@ -57,6 +62,35 @@ def test_media_are_found_where_they_were_or_beside_the_session_if_unchanged(
     assert load_session(path).media is None
     with pytest.raises(RecordingError, match=r"clip\.mp4 are not in it"):
         media_of(path)
+
+
+def test_streams_become_a_film_for_players_that_goes_with_the_session(tmp_path: Path) -> None:
+    recorder = Recorder(RecordOptions(tmp_path / "s.mcap", media=True))
+    recorder.begin(facts(media_streams=True), None)
+    pictures = PictureEncoder()
+    for k in range(10):
+        for unit in pictures.encode(np.full((48, 64, 3), 90, np.uint8), k * 40_000_000):
+            recorder.unit("face", unit)
+    for event in run(packets(1.0), recorder):
+        recorder.event(event)
+    recorder.close()
+    path = tmp_path / "s.mcap"
+    assert media_of(path)[1] == path
+    film = load_session(path).media
+    assert film == tmp_path / "s.media.mp4"
+    assert stat.S_IMODE(film.stat().st_mode) == 0o600
+    assert len(list(video_packets(film))) == 10
+    made_ns = film.stat().st_mtime_ns
+    assert load_session(path).media == film
+    assert film.stat().st_mtime_ns == made_ns
+    delete(Found(path, read_facts(path)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_streams_without_anything_in_them_give_no_film(tmp_path: Path) -> None:
+    record_small(tmp_path / "s.mcap", 1.0, media_streams=True)
+    assert load_session(tmp_path / "s.mcap").media is None
+    assert [p.name for p in tmp_path.iterdir()] == ["s.mcap"]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a.mp4/../b", "x.sh;rm", "noext"])

@@ -77,7 +77,7 @@ export interface FaceOutline { type: "view.face"; session_id: string; participan
 export interface SoundLevel { type: "view.level"; session_id: string; participant: string; t_ms: number; db: number }
 
 /** Whether the session is kept on the server: everybody in it must be able to see that. */
-export interface RecordingState { type: "view.recording"; session_id: string; participant: string; content: "features"; state: "recording" | "stopped" | "ended" }
+export interface RecordingState { type: "view.recording"; session_id: string; participant: string; content: "features" | "media"; state: "recording" | "stopped" | "ended" }
 
 export type TacitEvent = Measurement | SensorHealth | Transcript | SessionReady | SessionClosed | DropReport | ServerError | FaceOutline | SoundLevel | RecordingState;
 
@@ -112,8 +112,8 @@ export interface Consent {
   exception?: "medical" | "safety";
   /** Why the exception applies, 10 characters or more. */
   reason?: string;
-  /** Keep the session on the server, where its operator allows it (`recording.offered` of /api/info); nothing is kept if left out. */
-  record?: "features";
+  /** Keep the session on the server, where its operator allows it (`recording.offered` of /api/info): measurements and words alone, or sound and pictures too; nothing is kept if left out. */
+  record?: "features" | "media";
 }
 
 export interface LinkOptions {

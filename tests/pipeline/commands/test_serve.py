@@ -17,6 +17,12 @@ def test_only_this_machine_is_this_machine() -> None:
     assert not any(is_loopback(h) for h in ("0.0.0.0", "192.0.2.1", "example.org", "::"))
 
 
+def test_media_need_a_folder() -> None:
+    result = CliRunner().invoke(app, ["serve", "--record-media"])
+    assert isinstance(result.exception, ConfigError)
+    assert "--record-dir" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "local"), [([], True), (["--behind-proxy"], False)], ids=["bare", "proxy"]
 )

@@ -11,8 +11,10 @@ import pytest
 from tacit.pipeline.config import Settings
 from tacit.pipeline.events import MeasurementResult
 from tacit.pipeline.job import Job
+from tacit.pipeline.plan import ReplayRequest
 from tacit.pipeline.predictors import InlinePredictor
 from tacit.pipeline.recorded import RecordedSession, read_facts
+from tacit.pipeline.runner import replay
 from tacit.pipeline.server.recordings import RecordingRules, purge_expired
 from tacit.pipeline.sessions import load_session
 from tacit.pipeline.verify import verify
@@ -73,6 +75,37 @@ def test_a_session_is_kept_when_asked_and_everybody_can_see_that(
     assert verdict.problem == ""
 
 
+def test_sound_and_pictures_are_kept_when_both_sides_want_it(
+    running: Running, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        rules = RecordingRules(tmp_path, media=True)
+        async with (
+            serving(running, recording=rules) as client,
+            client.http.ws_connect("/ws") as socket,
+        ):
+            asked = KEPT | {"record": "media"}
+            _, made = await client.call("POST", "/api/sessions", json=asked)
+            assert made["recording"] == {"content": "media", "state": "recording"}
+            (told,) = await messages(socket, "view.recording", 1)
+            assert told["content"] == "media"
+            await messages(socket, "measurement.result", 4)
+            await client.call("DELETE", f"/api/sessions/{made['session_id']}")
+            await messages(socket, "view.recording", 1)
+
+    asyncio.run(run())
+    (path,) = tmp_path.iterdir()
+    # What was shown was recorded: the same face and voice are read from the file again.
+    settings = Settings(asr="off")
+    with replay(ReplayRequest(path, settings, inline=True)) as session:
+        events = list(session)
+    results = [e for e in events if isinstance(e, MeasurementResult)]
+    for modality in ("face", "audio"):
+        assert any(r.modalities[modality].source == "measured" for r in results)
+    known = [e for e in load_session(path).events if isinstance(e, MeasurementResult)]
+    assert len(results) == pytest.approx(len(known), abs=4)
+
+
 def test_withdrawn_consent_deletes_the_file(running: Running, tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(running, recording=RecordingRules(tmp_path)) as client:
@@ -101,6 +134,7 @@ def test_a_server_that_stops_completes_the_files(running: Running, tmp_path: Pat
         ({}, False, "recording_off"),
         ({"consent": ""}, True, "consent_needed"),
         ({"record": "everything"}, True, "bad_request"),
+        ({"record": "media"}, True, "recording_off"),
         ({}, True, "starting"),
     ],
 )

@@ -45,6 +45,24 @@ def test_it_is_kept_only_where_that_is_offered_and_wanted(empty_page: Visit, pag
     assert "record" not in begun(page)[0]
     page.check("[name=keep]")
     assert begun(page)[1]["record"] == "features"
+    assert page.query_selector("[name=media]") is None
+
+
+def test_picture_and_sound_are_kept_only_where_that_is_offered_and_wanted(
+    empty_page: Visit, page: Any
+) -> None:
+    assert "neither picture nor sound is kept" in page.inner_text(".notice")
+    page.evaluate("document.body.replaceChildren()")
+    offered = {"recording": {"offered": ["features", "media"], "retention_days": 30}}
+    empty_page.run("app/start-form.js", OPEN, INFO | offered)
+    assert "kept only if you say so below" in page.inner_text(".notice")
+    page.select_option("[name=purpose]", "demo")
+    page.check("[name=consent]")
+    page.check("[name=media]")
+    assert page.is_checked("[name=keep]")
+    assert begun(page)[0]["record"] == "media"
+    page.uncheck("[name=keep]")
+    assert "record" not in begun(page)[1]
 
 
 def begun(page: Any) -> list[dict[str, Any]]:

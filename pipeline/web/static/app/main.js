@@ -53,6 +53,7 @@ class Session {
   fileUrl = null;
   stopping = new AbortController();
   recording = null;
+  recordedMedia = false;
 
   constructor(settled) { this.settled = settled; }
 
@@ -95,7 +96,7 @@ class Session {
   receive(event) {
     if (event.type === "view.face") { view.face.outline(event.outline); return; }
     if (event.type === "view.level") { view.face.level(event.db); return; }
-    if (event.type === "view.recording") { this.tellRecording(event.state); return; }
+    if (event.type === "view.recording") { this.tellRecording(event); return; }
     if (event.type === "session.ready") view.face.play();
     if (event.type === "sensor.health") announce(event.modality, healthInWords(event.modality, event));
     if (event.type === "error") {
@@ -107,16 +108,22 @@ class Session {
   }
 
   /** Say in the badge, as long as it is so, that the session is kept. */
-  tellRecording(state) {
-    if (state !== this.recording) announce("recording", RECORDING[state]);
+  tellRecording({ state, content }) {
+    this.recordedMedia = content === "media";
+    if (state !== this.recording) announce("recording", this.recordingWords(state));
     this.recording = state;
     badge.querySelector(".recording")?.remove();
     badge.querySelector(".on-air")?.after(this.recordingMark());
   }
 
+  recordingWords(state) {
+    return this.recordedMedia && state === "recording" ? "Recording picture and sound" : RECORDING[state];
+  }
+
   recordingMark() {
     if (!this.recording) return "";
-    return h("span", { class: `recording ${this.recording}`, title: "Measurements, words and results are kept on the server; no picture, no sound." }, RECORDING[this.recording]);
+    const kept = this.recordedMedia ? "Picture, sound, measurements, words and results are kept on the server." : "Measurements, words and results are kept on the server; no picture, no sound.";
+    return h("span", { class: `recording ${this.recording}`, title: kept }, this.recordingWords(this.recording));
   }
 
   /** Say in the badge how things are, and leave the start form or come back to it. */

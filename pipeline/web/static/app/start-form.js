@@ -36,7 +36,7 @@ export class StartForm extends HTMLElement {
     const sources = Object.keys(SOURCES).filter(each => info.sources.includes(each));
     this.#form.replaceChildren(
       h("section", { class: "card" }, this.#sourceFields(sources), this.#deviceFields()),
-      h("section", { class: "card notice", "aria-labelledby": "notice-title" }, this.#notice(), this.#purposeFields(info), this.#consentField(), this.#recordField(info),
+      h("section", { class: "card notice", "aria-labelledby": "notice-title" }, this.#notice(info), this.#purposeFields(info), this.#consentField(), this.#recordField(info),
         h("div", { class: "go" }, h("button", { class: "main", type: "submit" }, "Start"), h("p", { class: "quiet" }, "You can stop at any time."))));
     this.#adapt();
   }
@@ -87,10 +87,11 @@ export class StartForm extends HTMLElement {
       h("div", { class: "look" }, h("p", { class: "quiet found", role: "status" }), h("button", { type: "button", class: "small", onclick: () => this.#look() }, "Look again")));
   }
 
-  #notice() {
+  #notice({ recording }) {
+    const kept = recording?.offered.includes("media") ? "picture and sound are kept only if you say so below" : "neither picture nor sound is kept";
     return [h("h2", { id: "notice-title" }, "Before you start"), h("ul", {},
       h("li", {}, "Tacit estimates which emotion a face, a voice and words ", h("em", {}, "express"), ". It doesn't know what anybody feels."),
-      h("li", {}, "The analysis runs on the computer that serves this page. Nothing goes anywhere else, and neither picture nor sound is kept."),
+      h("li", {}, "The analysis runs on the computer that serves this page. Nothing goes anywhere else, and ", kept, "."),
       h("li", {}, "It is often wrong, and more often for some people than for others. Decide nothing about anybody by it."))];
   }
 
@@ -111,8 +112,11 @@ export class StartForm extends HTMLElement {
   #recordField({ recording }) {
     if (!recording?.offered.includes("features")) return null;
     const days = recording.retention_days ? ` It is deleted after ${recording.retention_days} days` : " It is kept until somebody deletes it";
-    return h("label", { class: "choice keep" }, h("input", { type: "checkbox", name: "keep" }),
+    const keep = h("label", { class: "choice keep" }, h("input", { type: "checkbox", name: "keep" }),
       h("span", {}, "Keep this session on the server", h("small", {}, `Measurements, words and results; no picture, no sound.${days}, and at once when you choose “Stop and delete”.`)));
+    if (!recording.offered.includes("media")) return keep;
+    return [keep, h("label", { class: "choice keep-media" }, h("input", { type: "checkbox", name: "media", onchange: ({ target }) => { if (target.checked) this.#form.elements.keep.checked = true; } }),
+      h("span", {}, "Keep picture and sound as well", h("small", {}, "Everybody who can be seen or heard agrees that the recording itself is kept, as long as the session is.")))];
   }
 
   /* Show the fields that the choices so far ask for, and ask for nothing else. */
@@ -136,7 +140,7 @@ export class StartForm extends HTMLElement {
     const settled = { source, participant: "p1", purpose: sample ? "demo" : elements.purpose.value, consent: sample ? "bundled sample" : `page ${new Date().toISOString()}` };
     settled.purposeLabel = this.#info.purposes.find(each => each.code === settled.purpose)?.label ?? settled.purpose;
     if (!this.#form.querySelector(".exception").hidden) Object.assign(settled, { exception: elements.exception.value, reason: elements.reason.value });
-    if (elements.keep?.checked) settled.record = "features";
+    if (elements.keep?.checked) settled.record = elements.media?.checked ? "media" : "features";
     if (source === "upload") settled.file = elements.file.files[0];
     if (source === "device") Object.assign(settled, { video: elements.video.value, audio: elements.audio.value });
     this.dispatchEvent(new CustomEvent("begin", { detail: settled }));
