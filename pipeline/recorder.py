@@ -197,7 +197,8 @@ class Recorder:
         if self._facts is None or self._media_told:
             return
         self._media_told = True
-        texts = {m: json.dumps(asdict(counted)) for m, counted in media.counts().items()}
+        counts = media.counts().items()
+        texts: dict[str, str] = {m: json.dumps(asdict(counted)) for m, counted in counts}
         self._thread.put(lambda writer: writer.facts(Facts(MEDIA_FACTS, texts)))
 
     def _next_part(self) -> RecordingWriter | None:

@@ -114,7 +114,8 @@ class SoundDecoder:
             return np.zeros(0, np.float32)
         blocks = [frame.to_ndarray().reshape(-1) for frame in frames]
         whole = np.concatenate([np.zeros(0, np.int16), *blocks])
-        return (whole / _FULL_SCALE).astype(np.float32)
+        samples: NDArray[np.float32] = (whole / np.float32(_FULL_SCALE)).astype(np.float32)
+        return samples
 
 
 class PictureEncoder:

@@ -24,17 +24,19 @@ def audio_packets(
     path: Path, *, participant: str = "p1", start_ns: int = 0, epoch: int = 0
 ) -> Iterator[Packet]:
     """Its sound, see `mediafile.audio_packets` and `recorded_media.sound_packets`."""
-    named = {"participant": participant}
     if recorded_media.holds_session(path):
-        return recorded_media.sound_packets(path, start_ns=start_ns, epoch=epoch, **named)
-    return mediafile.audio_packets(path, start_ns=start_ns, epoch=epoch, **named)
+        return recorded_media.sound_packets(
+            path, participant=participant, start_ns=start_ns, epoch=epoch
+        )
+    return mediafile.audio_packets(path, participant=participant, start_ns=start_ns, epoch=epoch)
 
 
 def video_packets(
     path: Path, *, participant: str = "p1", start_ns: int = 0, epoch: int = 0
 ) -> Iterator[Packet]:
     """Its pictures, see `mediafile.video_packets` and `recorded_media.picture_packets`."""
-    named = {"participant": participant}
     if recorded_media.holds_session(path):
-        return recorded_media.picture_packets(path, start_ns=start_ns, epoch=epoch, **named)
-    return mediafile.video_packets(path, start_ns=start_ns, epoch=epoch, **named)
+        return recorded_media.picture_packets(
+            path, participant=participant, start_ns=start_ns, epoch=epoch
+        )
+    return mediafile.video_packets(path, participant=participant, start_ns=start_ns, epoch=epoch)

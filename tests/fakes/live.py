@@ -176,7 +176,7 @@ class VirtualLive:
         disabled: dict[Modality, str] | None = None,
         opening: Opening | None = None,
     ) -> Seat:
-        handle = VirtualHandle(name, self.clock, opening and opening.keep)
+        handle = VirtualHandle(name, self.clock, opening.keep if opening is not None else None)
         settings = Settings(asr="off")
         out = {"text": "off"} if disabled is None else disabled
         setup = SessionSetup(name, "p1", "test", settings, out)  # type: ignore[arg-type]
