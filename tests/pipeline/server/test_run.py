@@ -1,5 +1,6 @@
 """The program itself: its address, its end, a port that is taken."""
 
+import gc
 import re
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tacit.pipeline.server.run import Address
+from tacit.pipeline.server.run import Address, keep_what_is_loaded
 
 SERVE = [sys.executable, "-m", "tacit.pipeline.cli", "serve", "--asr", "off", "--port"]
 
@@ -27,6 +28,15 @@ def test_an_address_admits_its_own_pages_and_those_named() -> None:
     assert address.url(8765) == "http://127.0.0.1:8765/"
     guarded = Address("0.0.0.0", 443, "t0k", (), None, None)
     assert guarded.url(443).endswith("/?token=t0k")
+
+
+def test_what_is_loaded_is_not_collected_again() -> None:
+    try:
+        keep_what_is_loaded()
+        assert gc.get_freeze_count() > 10_000
+        assert len(gc.get_objects()) < 1_000
+    finally:
+        gc.unfreeze()
 
 
 @pytest.fixture
