@@ -22,12 +22,13 @@ from .live.handle import Piece
 
 ROOM: Final[dict[Modality, int]] = {"audio": 250, "face": 30}
 """Pieces that wait to be encoded: five seconds of sound, one second of pictures."""
-THINNED_NS: Final = 200 * NS_PER_MS
-"""While the machine is overloaded, pictures are kept no closer than this."""
+THINNED_NS: Final = 90 * NS_PER_MS
+"""While the machine is overloaded, pictures are kept no closer than this: close enough that a
+replay sees no frozen camera, which begins at 183 ms for 30 pictures a second."""
 CLOSE_S: Final = 5.0
 NOT_KEPT: Final = "recording_thinned"
 _WHY: Final = {
-    "overload": "the machine cannot keep up, so five pictures a second are kept",
+    "overload": "the machine cannot keep up, so about ten pictures a second are kept",
     "overflow": "encoding cannot keep up, so the oldest were left out",
     "disk": "the disk is slow or full, so sound and pictures are left out first",
     "failed": "one could not be encoded and was left out",

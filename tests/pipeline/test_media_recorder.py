@@ -63,18 +63,18 @@ def test_everything_is_kept_while_there_is_time() -> None:
     assert kept.recorder.news() == []
 
 
-def test_an_overloaded_machine_keeps_five_pictures_a_second_and_all_sound() -> None:
+def test_an_overloaded_machine_keeps_ten_pictures_a_second_and_all_sound() -> None:
     kept = Kept(busy=lambda: True)
     for k in range(30):
         kept.recorder.offer(picture(k))
         kept.recorder.offer(sound(k))
     kept.recorder.close()
     assert len(kept.units["audio"]) == 30
-    assert len(kept.units["face"]) == 5
-    assert kept.recorder.counts()["face"].dropped == {"overload": 25}
+    assert len(kept.units["face"]) == 10
+    assert kept.recorder.counts()["face"].dropped == {"overload": 20}
     ((code, message),) = kept.recorder.news()
     assert code == NOT_KEPT
-    assert "five pictures a second" in message
+    assert "ten pictures a second" in message
     assert kept.recorder.news() == []
 
 
