@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 ACTORS = ("01", "02", "15", "16", "17", "18", "19", "20")
 SIDE, PER_ROW = 48, 50
@@ -77,7 +78,7 @@ def _take_faces(root: Path, out: Path, count: int) -> None:
     )  # fmt: skip
 
 
-def _cell(sheet: np.ndarray, place: int) -> np.ndarray:
+def _cell(sheet: npt.NDArray[np.uint8], place: int) -> npt.NDArray[np.uint8]:
     top, left = SIDE * (place // PER_ROW), SIDE * (place % PER_ROW)
     return sheet[top : top + SIDE, left : left + SIDE]
 
