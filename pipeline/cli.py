@@ -60,7 +60,7 @@ COMMANDS: Final = {
     "benchmark": Deferred(
         "benchmark",
         "benchmark_app",
-        "Compare models on incomplete data, fairly and so that it can be gone on with.",
+        "Compare models on a data set under missing and damaged modalities.",
     ),
     "purge": Deferred(
         "record",

@@ -202,6 +202,7 @@ def train_student(
 ) -> tuple[RecoveryNet, list[float]]:
     """One, two and four steps of the teacher's map; see `distill`."""
     draw = Draw.seeded(pairer, config.seed, 3)
+    torch.manual_seed(config.seed)  # dropout: the same in a run that goes on here
     student = student_of(teacher).train()
     for parameter in student.parameters():
         parameter.requires_grad_(True)
@@ -231,6 +232,7 @@ def refine_fusion(
     and for what the unrefined fusion makes of the complete window.
     """
     draw = Draw.seeded(pairer, config.seed, 4)
+    torch.manual_seed(config.seed)
     complete = frozen(as_stored(fusion))
     refined = as_stored(fusion).train()
     for parameter in refined.parameters():

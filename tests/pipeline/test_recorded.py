@@ -10,6 +10,7 @@ from tacit.pipeline.predictors import ModelIdentity
 from tacit.pipeline.recorded import RecordedSession, read_facts
 from tacit.pipeline.session_format import pack_packet, packet_topic
 from tacit.stream.errors import RecordingError
+from tacit.stream.packet import Packet
 from tacit.stream.recording import RecordingWriter
 from tests.fakes.small_session import (
     DIMS,
@@ -75,18 +76,24 @@ def test_files_that_hold_no_session_are_refused(tmp_path: Path) -> None:
         RecordedSession(path, SmallPredictor())
 
 
+def session_of(path: Path, packet: Packet) -> Path:
+    with RecordingWriter(path) as writer:
+        writer.facts(facts().to_facts())
+        writer.write(packet_topic(packet), 0, pack_packet(packet))
+    return path
+
+
 def test_packets_that_no_stage_makes_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "s.mcap"
-    good = feature("audio", 0, 0)
-    for n, wrong in enumerate(
-        (replace(good, meta={}), replace(good, data=np.zeros(7, dtype=np.float32)))
-    ):
-        path = tmp_path / f"{n}.mcap"
-        with RecordingWriter(path) as writer:
-            writer.facts(facts().to_facts())
-            writer.write(packet_topic(wrong), 0, pack_packet(wrong))
-        with pytest.raises(RecordingError, match="audio packet 0 cannot be used"):
-            list(RecordedSession(path, SmallPredictor()))
+    path = session_of(tmp_path / "s.mcap", replace(feature("audio", 0, 0), meta={}))
+    with pytest.raises(RecordingError, match="audio packet 0 cannot be used"):
+        list(RecordedSession(path, SmallPredictor()))
+
+
+def test_features_of_another_length_measure_nothing(tmp_path: Path) -> None:
+    odd = replace(feature("audio", 0, 0), data=np.zeros(7, dtype=np.float32))
+    found = list(RecordedSession(session_of(tmp_path / "s.mcap", odd), SmallPredictor()))
+    results = [e for e in found if isinstance(e, MeasurementResult)]
+    assert not any(e.modalities["audio"].source == "measured" for e in results)
 
 
 def test_a_paced_replay_takes_its_time(

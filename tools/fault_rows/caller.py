@@ -150,7 +150,8 @@ def mutated(offer: str, rng: random.Random) -> str:
                 lines[k] = lines[k].replace("1", "99999999999")
         if not lines:
             lines = ["v=0"]
-    return "\r\n".join(lines) + "\r\n"
+    made = "\r\n".join(lines) + "\r\n"
+    return made if made != offer else mutated(offer, rng)
 
 
 async def send_until_ended(url: str) -> None:

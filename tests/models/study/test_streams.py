@@ -46,4 +46,11 @@ def test_a_run_reads_all_methods_under_all_gaps(monkeypatch: pytest.MonkeyPatch)
         assert {*OURS, *AGAINST, "whole"} <= set(found["hits"])
         for hits in found["hits"].values():
             assert (np.array(hits) <= np.array(found["support"])).all()
-    assert summarise([record, record | {"seed": 1}])["seeds"] == [0, 1]
+    # A second split whose people are others: an interval needs two.
+    others = {
+        condition: found | {"people": [10 + p for p in found["people"]]}
+        for condition, found in record["test"].items()
+    }
+    runs = [record, record | {"fold": 1, "people": [11, 16, 17], "test": others}]
+    runs += [run | {"seed": 1} for run in runs]
+    assert summarise(runs)["seeds"] == [0, 1]

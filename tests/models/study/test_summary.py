@@ -92,5 +92,5 @@ def test_nothing_finished_is_said(store: CellStore) -> None:
 def test_every_method_has_its_reference() -> None:
     assert reference_of("plugin.zero") == "plugin.ours"
     assert reference_of("student2.k8") == "teacher50.k32"
-    assert reference_of("ablation.both") == "recovered"
+    assert reference_of("ablation.both") == "recovered.full"
     assert reference_of("dropkd.two") == "ours"

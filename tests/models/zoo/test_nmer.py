@@ -66,7 +66,7 @@ def test_the_bound_rises_in_training() -> None:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
 
 
@@ -80,5 +80,5 @@ def test_samples_do_not_attend_to_each_other() -> None:
 def test_the_decoder_reaches_beyond_the_unit_interval() -> None:
     vae = ConditionalVae(2, 0.0).eval()
     out = vae(10.0 * torch.randn(50, 2, WIDTH), 10.0 * torch.randn(50, 2, WIDTH), None).out
-    assert float(out.min()) < 0.0
-    assert float(out.max()) > 1.0
+    assert out.min().item() < 0.0
+    assert out.max().item() > 1.0

@@ -55,7 +55,7 @@ def test_missing_modalities_are_listed_with_their_rows() -> None:
 
 def test_a_rebuilt_feature_is_not_bounded() -> None:
     net = Reconstructor(32).eval()
-    assert float(net(50.0 * torch.randn(200, 32)).abs().max()) > 1.0
+    assert net(50.0 * torch.randn(200, 32)).abs().max().item() > 1.0
 
 
 @pytest.mark.parametrize("net", [Reconstructor(32), Discriminator(32), Classifier(32, QUICK)])

@@ -18,6 +18,9 @@ def ready(face: tuple[str, str | None] = ("starting", None)) -> Told:
             "source": "test",
             "anchor_utc": None,
             "participants": ["p1"],
+            "purpose": "test",
+            "consent": "operator",
+            "exception": None,
             "window_ms": 3000,
             "hop_ms": 500,
             "modalities": {
