@@ -27,11 +27,11 @@ def nothing(_t_ns: int, _picture: Picture) -> None:
 
 
 def scene(t_ns: int, picture: Picture) -> Picture:
-    """A moving, detailed picture in which nobody is."""
+    """A moving picture in which nobody is, with less grain than what counts as noisy."""
     source = np.random.default_rng(t_ns // PICTURE_NS)
     height, width = picture.shape[:2]
     coarse = source.integers(40, 200, (6, 8, 3), dtype=np.uint8)
-    grain = source.integers(0, 40, picture.shape, dtype=np.uint8)
+    grain = source.integers(0, 14, picture.shape, dtype=np.uint8)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.add(smooth, grain), dtype=np.uint8)
 
