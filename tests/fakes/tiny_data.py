@@ -7,6 +7,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,7 +79,7 @@ def _take_faces(root: Path, out: Path, count: int) -> None:
     )  # fmt: skip
 
 
-def _cell(sheet: npt.NDArray[np.uint8], place: int) -> npt.NDArray[np.uint8]:
+def _cell(sheet: npt.NDArray[Any], place: int) -> npt.NDArray[Any]:
     top, left = SIDE * (place // PER_ROW), SIDE * (place % PER_ROW)
     return sheet[top : top + SIDE, left : left + SIDE]
 
