@@ -279,7 +279,7 @@ class VideoLimits:
     width: int = 160
     identical_ns: int = 500 * NS_PER_MS
     still_change: float = 0.002
-    still_tile_change: float = 0.004
+    still_tile_change: float = 0.0035
     still_ns: int = 2 * NS_PER_S
     black_level: float = 0.10
     black_share: float = 0.98
