@@ -90,7 +90,7 @@ def test_training_draws_the_same_whatever_was_drawn_before() -> None:
             net,
             np.arange(32),
             lambda r: net(x[r]).square().mean(),
-            lambda: float(net(x).mean()),
+            lambda: net(x).mean().item(),
             plan,
         )
         return torch.as_tensor(net(x))
