@@ -1,5 +1,7 @@
 """What a fault did, against what it may do: times, gaps, drops and further findings."""
 
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -66,7 +68,7 @@ class Outcome:
 
     def check(self, name: str, passed: bool, found: object = "") -> None:
         """Note one more thing that has to hold."""
-        self.checks.append(Check(name, bool(passed), str(found)))
+        self.checks.append(Check(name, bool(passed), without_place(str(found))))
 
     def failures(self, limits: Limits) -> list[str]:
         """Everything that went wrong, in words."""
@@ -84,6 +86,11 @@ class Outcome:
             elif value > limit:
                 found.append(f"{name}: {value:.4g} {unit}, at most {limit:g}")
         return found + [f"{c.name}: {c.found or 'no'}" for c in self.checks if not c.passed]
+
+
+def without_place(text: str) -> str:
+    """A text without the temporary folders that its paths begin with: they say nothing elsewhere."""
+    return re.sub(re.escape(tempfile.gettempdir()) + r"/[^/\s]+/", "", text)
 
 
 @dataclass(frozen=True, slots=True)

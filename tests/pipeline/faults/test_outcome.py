@@ -1,3 +1,5 @@
+import tempfile
+
 import pytest
 
 from tacit.pipeline.faults.outcome import Limits, Outcome, Verdict, drops_text
@@ -54,3 +56,9 @@ def test_what_could_not_be_run_neither_passes_nor_fails() -> None:
 def test_drops_are_told_by_reason_and_none_as_a_dash() -> None:
     assert drops_text({"late": 2, "masked": 0, "overflow": 1}) == "late 2, overflow 1"
     assert drops_text({}) == "-"
+
+
+def test_findings_name_no_folder_of_this_machine() -> None:
+    outcome = Outcome()
+    outcome.check("refused", True, f"{tempfile.gettempdir()}/tmpab12/30/s.mcap: no room")
+    assert outcome.checks[0].found == "30/s.mcap: no room"
