@@ -89,7 +89,7 @@ class Outcome:
 
 
 def without_place(text: str) -> str:
-    """A text without the temporary folders that its paths begin with: they say nothing elsewhere."""
+    """A text whose paths begin within their temporary folder, which says nothing elsewhere."""
     return re.sub(re.escape(tempfile.gettempdir()) + r"/[^/\s]+/", "", text)
 
 
