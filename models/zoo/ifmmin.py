@@ -11,31 +11,14 @@ argument that exists (the released script passes a name that the parser does not
 default of 1 is kept here). The original has no cycle; `Weights.cycle` adds MMIN's.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 import torch
-from torch import Tensor, nn
 
-from ..features import Float32, Modality
 from .backbone import Tokens
-from .drop import label_loss
-from .fitting import fit_epochs
-from .imagination import (
-    Cascade,
-    Imagined,
-    Targets,
-    Weights,
-    by_modality,
-    frozen,
-    hidden_rows,
-    imagination_loss,
-    masks_of,
-    rows_of,
-)
+from .imagination import ImaginationNet, Imagined, Imagining, Targets, Weights, masks_of
 from .interface import FitConfig
-from .invariance import WIDTH, InvarianceNet, fit_invariance
-from .parent import Parent, plan_of, views_of
+from .invariance import InvarianceNet, fit_invariance
 from .samples import Samples
 from .standard import Standardisers, at_least_two
 
@@ -43,8 +26,8 @@ PAPER: Final = Weights(imagination=4.0, cycle=0.0, invariance=1.0)
 WITH_CYCLE: Final = Weights(imagination=4.0, cycle=2.0, invariance=1.0)
 
 
-class IfmminNet(nn.Module):
-    """Encoders that start as stage 1 left them, the cascade and the classifier.
+class IfmminNet(ImaginationNet):
+    """Invariant features are added to the input of every block.
 
     Args:
         first: stage 1.
@@ -53,17 +36,7 @@ class IfmminNet(nn.Module):
     """
 
     def __init__(self, first: InvarianceNet, config: FitConfig, cycle: bool) -> None:
-        super().__init__()
-        width = len(first.names) * WIDTH
-        self.encoder = frozen(first).requires_grad_(requires_grad=True)
-        self.forwards = Cascade(width)
-        self.backwards = Cascade(width) if cycle else None
-        self.head = nn.Sequential(
-            nn.Linear(self.forwards.latent, config.hidden),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, config.classes),
-        )
+        super().__init__(first, len(first.names), config, cycle)
 
     def forward(self, x: Tokens, mask: Tokens) -> Imagined:
         """Imagine and classify standardised frames with zeros where missing."""
@@ -84,7 +57,7 @@ class IfmminNet(nn.Module):
         return encoder.standard
 
 
-class Ifmmin(Parent[IfmminNet]):
+class Ifmmin(Imagining[IfmminNet]):
     """Invariant features in the imagination; see the module's description.
 
     Args:
@@ -92,40 +65,14 @@ class Ifmmin(Parent[IfmminNet]):
     """
 
     def __init__(self, weights: Weights = PAPER) -> None:
-        super().__init__()
-        self._weights = weights
+        super().__init__(weights)
 
     def fit(self, train: Samples, valid: Samples, config: FitConfig) -> None:
         """See `Recogniser.fit`."""
         at_least_two(train, "IF-MMIN")
         self.config = config
         first, _ = fit_invariance(train, valid, config)
-        self._net = net = IfmminNet(first, config, self._weights.cycle > 0.0)
-        x, mask, labels = first.standard.of(train), masks_of(train), torch.from_numpy(train.labels)
+        net = IfmminNet(first, config, self._weights.cycle > 0.0)
         with torch.no_grad():
-            pair = first.encode(x, mask)
-        generator = torch.Generator().manual_seed(config.seed)
-        views = views_of(valid)
-
-        def loss_of(rows: Tensor) -> Tensor:
-            left, kept, there = hidden_rows(
-                rows_of(x, rows), rows_of(mask, rows), config.hiding, generator
-            )
-            made = net(left, kept)
-            loss = label_loss(made.logits, labels[rows], config.smoothing)
-            wanted = Targets(pair.specific[rows], pair.invariant[rows])
-            return loss + imagination_loss(made, wanted, there, self._weights)
-
-        self.chosen = fit_epochs(
-            net, train.labelled, loss_of, lambda: self.valid_loss(views), plan_of(config)
-        )
-
-    def logits(self, batch: Samples) -> Tensor:
-        """See `Parent.logits`."""
-        made: Imagined = self.net(self.net.standard.of(batch), masks_of(batch))
-        return made.logits
-
-    def recovered(self, batch: Samples) -> Mapping[Modality, Float32]:
-        """See `Parent.recovered`; in the feature space of stage 1."""
-        made: Imagined = self.net(self.net.standard.of(batch), masks_of(batch))
-        return by_modality(made.imagined, batch)
+            pair = first.encode(first.standard.of(train), masks_of(train))
+        self.learn(net, Targets(pair.specific, pair.invariant), train, valid)

@@ -5,10 +5,11 @@ modalities (ACL 2021), section 3.2; Tran et al. (CVPR 2017) for the autoencoder.
 """
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,13 @@ from torch.nn import functional
 
 from ..features import Float32, Modality
 from .backbone import Tokens, tensors_of
-from .fitting import hide
+from .drop import label_loss
+from .fitting import fit_epochs, hide
+from .interface import FitConfig
 from .invariance import WIDTH
+from .parent import Parent, plan_of, views_of
 from .samples import Samples
+from .standard import Standardisers
 
 HIDDEN: Final = (96, 64, 32)
 """Widths of an encoder; the papers have 256, 128 and 64 for three modalities of 128 numbers."""
@@ -132,6 +137,11 @@ class Targets:
     specific: Tensor
     invariant: Tensor | None
 
+    def of(self, rows: Tensor) -> "Targets":
+        """Those of some samples."""
+        invariant = None if self.invariant is None else self.invariant[rows]
+        return Targets(self.specific[rows], invariant)
+
 
 def imagination_loss(made: Imagined, targets: Targets, there: Tensor, weights: Weights) -> Tensor:
     """Losses of the imagination, without the cross-entropy.
@@ -196,3 +206,87 @@ def rows_of(x: Tokens, rows: Tensor) -> Tokens:
 def masks_of(batch: Samples) -> Tokens:
     """Masks (N, T) as tensors."""
     return tensors_of(batch)[1]
+
+
+class ImaginationNet(nn.Module, ABC):
+    """Encoders that start as the first stage left them, the cascade, a way back, the classifier.
+
+    Called with standardised frames and their masks, zeros where missing, it gives `Imagined`.
+
+    Args:
+        first: of the first stage; it is copied.
+        modalities: M.
+        config: settings.
+        cycle: whether there is a way back.
+    """
+
+    def __init__(self, first: nn.Module, modalities: int, config: FitConfig, cycle: bool) -> None:
+        super().__init__()
+        width = modalities * WIDTH
+        self.encoder = frozen(first).requires_grad_(requires_grad=True)
+        self.forwards = Cascade(width)
+        self.backwards = Cascade(width) if cycle else None
+        self.head = nn.Sequential(
+            nn.Linear(self.forwards.latent, config.hidden),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.hidden, config.classes),
+        )
+
+    @property
+    @abstractmethod
+    def standard(self) -> Standardisers:
+        """What standardises the features."""
+
+
+Net = TypeVar("Net", bound=ImaginationNet)
+
+
+class Imagining(Parent[Net]):
+    """A method whose second stage imagines what a frozen first stage says of complete samples.
+
+    Args:
+        weights: of the losses.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        self._weights = weights
+
+    def learn(self, net: Net, targets: Targets, train: Samples, valid: Samples) -> None:
+        """The second stage; keeps the network of the best epoch.
+
+        Args:
+            net: to be trained.
+            targets: of the train samples.
+            train: complete samples, from which modalities are hidden.
+            valid: chooses the epoch.
+        """
+        self._net, config = net, self.config
+        x, mask, labels = net.standard.of(train), masks_of(train), torch.from_numpy(train.labels)
+        generator = torch.Generator().manual_seed(config.seed)
+        views = views_of(valid)
+
+        def loss_of(rows: Tensor) -> Tensor:
+            left, kept, there = hidden_rows(
+                rows_of(x, rows), rows_of(mask, rows), config.hiding, generator
+            )
+            made = net(left, kept)
+            loss = label_loss(made.logits, labels[rows], config.smoothing)
+            return loss + imagination_loss(made, targets.of(rows), there, self._weights)
+
+        self.chosen = fit_epochs(
+            net, train.labelled, loss_of, lambda: self.valid_loss(views), plan_of(config)
+        )
+
+    def logits(self, batch: Samples) -> Tensor:
+        """See `Parent.logits`."""
+        return self._imagined(batch).logits
+
+    def recovered(self, batch: Samples) -> Mapping[Modality, Float32]:
+        """See `Parent.recovered`; in the feature space of the first stage."""
+        return by_modality(self._imagined(batch).imagined, batch)
+
+    def _imagined(self, batch: Samples) -> Imagined:
+        made: Imagined = self.net(self.net.standard.of(batch), masks_of(batch))
+        return made

@@ -19,25 +19,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..features import Float32, Modality
+from ..features import Modality
 from .backbone import Tokens
 from .drop import label_loss
 from .fitting import fit_epochs
 from .imagination import (
-    Cascade,
+    ImaginationNet,
     Imagined,
+    Imagining,
     Targets,
     Weights,
-    by_modality,
-    frozen,
-    hidden_rows,
-    imagination_loss,
     masks_of,
     rows_of,
 )
 from .interface import FitConfig
 from .invariance import WIDTH, Summary
-from .parent import Parent, plan_of, views_of
+from .parent import plan_of
 from .samples import Samples
 from .standard import Standardisers, at_least_two
 
@@ -70,26 +67,17 @@ class SpecificNet(nn.Module):
         return logits
 
 
-class MminNet(nn.Module):
-    """Encoders that start as the teacher's, both cascades and the classifier."""
+class MminNet(ImaginationNet):
+    """Both cascades over the teacher's features."""
 
     def __init__(self, teacher: SpecificNet, config: FitConfig) -> None:
-        super().__init__()
-        width = len(teacher.names) * WIDTH
-        self.encoder = frozen(teacher).requires_grad_(requires_grad=True)
-        self.forwards = Cascade(width)
-        self.backwards = Cascade(width)
-        self.head = nn.Sequential(
-            nn.Linear(self.forwards.latent, config.hidden),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, config.classes),
-        )
+        super().__init__(teacher, len(teacher.names), config, cycle=True)
 
     def forward(self, x: Tokens, mask: Tokens) -> Imagined:
         """Imagine and classify standardised frames with zeros where missing."""
         encoder = self.encoder
         assert isinstance(encoder, SpecificNet)
+        assert self.backwards is not None
         available = encoder.encode(x, mask).flatten(1)
         imagined, latents = self.forwards(available)
         back, _ = self.backwards(imagined)
@@ -103,7 +91,7 @@ class MminNet(nn.Module):
         return encoder.standard
 
 
-class Mmin(Parent[MminNet]):
+class Mmin(Imagining[MminNet]):
     """Missing modality imagination network; see the module's description.
 
     Args:
@@ -111,47 +99,17 @@ class Mmin(Parent[MminNet]):
     """
 
     def __init__(self, weights: Weights | None = None) -> None:
-        super().__init__()
-        self._weights = weights or Weights()
+        super().__init__(weights or Weights())
 
     def fit(self, train: Samples, valid: Samples, config: FitConfig) -> None:
         """See `Recogniser.fit`."""
         at_least_two(train, "MMIN")
         self.config = config
         teacher = fit_specific(train, valid, config)
-        self._net = net = MminNet(teacher, config)
-        x, mask, labels = (
-            teacher.standard.of(train),
-            masks_of(train),
-            torch.from_numpy(train.labels),
-        )
+        net = MminNet(teacher, config)
         with torch.no_grad():
-            targets = Targets(teacher.encode(x, mask), None)
-        generator = torch.Generator().manual_seed(config.seed)
-        views = views_of(valid)
-
-        def loss_of(rows: Tensor) -> Tensor:
-            left, kept, there = hidden_rows(
-                rows_of(x, rows), rows_of(mask, rows), config.hiding, generator
-            )
-            made = net(left, kept)
-            loss = label_loss(made.logits, labels[rows], config.smoothing)
-            wanted = Targets(targets.specific[rows], None)
-            return loss + imagination_loss(made, wanted, there, self._weights)
-
-        self.chosen = fit_epochs(
-            net, train.labelled, loss_of, lambda: self.valid_loss(views), plan_of(config)
-        )
-
-    def logits(self, batch: Samples) -> Tensor:
-        """See `Parent.logits`."""
-        made: Imagined = self.net(self.net.standard.of(batch), masks_of(batch))
-        return made.logits
-
-    def recovered(self, batch: Samples) -> Mapping[Modality, Float32]:
-        """See `Parent.recovered`; in the teacher's feature space."""
-        made: Imagined = self.net(self.net.standard.of(batch), masks_of(batch))
-        return by_modality(made.imagined, batch)
+            targets = Targets(teacher.encode(teacher.standard.of(train), masks_of(train)), None)
+        self.learn(net, targets, train, valid)
 
 
 def fit_specific(train: Samples, valid: Samples, config: FitConfig) -> SpecificNet:
