@@ -1,22 +1,19 @@
 """Shows a batch in the terminal: a bar with the time left, and failures as they happen."""
 
-from types import TracebackType
-from typing import Self
-
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 
+from ..progress import BarView
 from .inputs import BatchInput
 from .reading import Outcome
 
 
-class BatchBar:
+class BatchBar(BarView):
     """A progress bar; without a terminal, only lines for what fails.
 
     The bar counts bytes, because one long recording takes as long as many short ones; the numbers
@@ -27,15 +24,13 @@ class BatchBar:
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar = Progress(
+        super().__init__(
+            console,
             TextColumn("{task.fields[inputs]}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}", style="red"),
-            console=console,
-            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._sizes: dict[str, int] = {}
@@ -43,23 +38,11 @@ class BatchBar:
         self._ended = 0
         self._failed = 0
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
     def begin(self, inputs: list[BatchInput]) -> None:
         """These will be read."""
         self._sizes = {source.id: max(source.bytes, 1) for source in inputs}
         total = sum(self._sizes.values())
-        self._task = self._bar.add_task("", total=total, inputs="", failed="")
+        self._task = self._bars.add_task("", total=total, inputs="", failed="")
         self._show()
 
     def share(self, source: BatchInput, share: float) -> None:
@@ -73,15 +56,14 @@ class BatchBar:
         self._ended += 1
         if outcome.status == "failed":
             self._failed += 1
-            line = f"failed: {outcome.input}: {outcome.error}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.say(f"failed: {outcome.input}: {outcome.error}")
         self._show()
 
     def _show(self) -> None:
         if self._task is None:
             return
         done = sum(self._sizes[name] * share for name, share in self._shares.items())
-        self._bar.update(
+        self._bars.update(
             self._task,
             completed=done,
             inputs=f"{self._ended}/{len(self._sizes)}",

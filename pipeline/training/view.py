@@ -1,11 +1,11 @@
 """Shows a training run in a terminal: a bar over the stages, one over the steps of the current."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
+from ..progress import BarView
 from .curves import Point
 from .ledger import Finished
 from .run import Status
@@ -14,37 +14,23 @@ SHOWN: Final = 4
 """Figures named when a stage ends."""
 
 
-class TrainView:
-    """A view that draws bars on a terminal, and plain lines elsewhere.
+class TrainView(BarView):
+    """Bars over the stages and the steps.
 
     Args:
         console: where.
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bars = Progress(
+        super().__init__(
+            console,
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
         )
         self._whole = self._bars.add_task("stages", total=None)
         self._steps = self._bars.add_task("", total=None, visible=False)
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
 
     def begin(self, stage: str, number: int, of: int) -> None:
         """A stage begins."""
@@ -55,7 +41,7 @@ class TrainView:
         """A stage reports."""
         if point is not None:
             self._bars.update(self._steps, total=point.of, completed=point.step)
-        self._say(f"{stage}: {text}")
+        self.say(f"{stage}: {text}")
 
     def end(self, stage: str, status: Status, finished: Finished) -> None:
         """A stage is finished."""
@@ -64,11 +50,8 @@ class TrainView:
         chosen = [n for n in finished.figures if n.startswith("valid.")][:SHOWN]
         shown = ", ".join(f"{name} {finished.figures[name]:.3f}" for name in chosen)
         how = "already done" if status == "kept" else f"done in {finished.took_s:.0f} s"
-        self._say(f"{stage}: {how}{'; ' if shown else ''}{shown}")
+        self.say(f"{stage}: {how}{'; ' if shown else ''}{shown}")
 
     def note(self, text: str) -> None:
         """Something that does not stop the run."""
-        self._say(text)
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.say(text)
