@@ -1,4 +1,4 @@
-"""Makes docs/models.md, docs/models-details.md and their plots: `python tools/models_docs.py`.
+"""Makes docs/models.md, docs/models-details.md and their plots: `python -m tools.models_docs`.
 
 Every figure of the pages comes from a file under results/; nothing on them is typed by hand. A file
 that is missing gives a line that says so.

@@ -51,7 +51,7 @@ ALLOWED: Final = 0.005
 
 HEAD: Final = """# Models: all tables
 
-The short version is [models.md](models.md). Made by `python tools/models_docs.py` from the files
+The short version is [models.md](models.md). Made by `python -m tools.models_docs` from the files
 under `results/`; don't edit. Figures are
 shares of one (UAR: unweighted average recall; NLL: −log p of the label in nats; ECE: expected
 calibration error). Brackets are 95 % intervals from 2000 resamplings of whole speakers or videos;

@@ -25,7 +25,7 @@ PASTS: Final = ("with past", "without past")
 
 HEAD: Final = f"""# Models: what was measured
 
-Made by `python tools/models_docs.py` from the files under `results/` and the shipped manifests;
+Made by `python -m tools.models_docs` from the files under `results/` and the shipped manifests;
 don't edit. All tables, protocols and notes are in [{DETAILS}]({DETAILS}); who may use the weights,
 and where they fail, is in their cards under `models/weights`.
 

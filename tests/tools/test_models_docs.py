@@ -6,7 +6,7 @@ from tools.models_summary import DETAILS, summary
 
 
 def test_the_pages_say_what_the_result_files_say() -> None:
-    told = "run: python tools/models_docs.py"
+    told = "run: python -m tools.models_docs"
     assert (DOCS / "models.md").read_text(encoding="utf-8") == summary(ROOT), told
     assert (DOCS / DETAILS).read_text(encoding="utf-8") == page(ROOT), told
 

@@ -89,7 +89,7 @@ ROWS: Final[dict[int, Row]] = {
     43: Row(
         "no GPU, or it is lost",
         "the CPU does it",
-        "Only with a GPU: `python tools/models_docs.py` measures it there; none is used live.",
+        "Only with a GPU: `python -m tools.models_docs` measures it there; none is used live.",
     ),
     44: Row("nobody reads the log", "nothing waits for it"),
     45: Row("wrong settings", "refused at the start, the key named"),
