@@ -6,14 +6,18 @@ import numpy as np
 import torch
 
 from ...models.face_encoder import FaceReader, FaceReading
+from ...stream.ahead import ahead
 from ...stream.packet import NS_PER_S, Packet
 from ...stream.replayed import video_packets
 from ..config import Settings
 from ..inject import damage, parse_injections
 from ..job import Go, Job
-from ..quality import QualityFlag, VideoChecker
+from ..quality import Quality, QualityFlag, VideoChecker
 from .emitter import Emitter
 from .reports import OUTLINE, REST, feature_meta
+
+AHEAD = 8
+"""Pictures of a recording that are decoded and checked while one is read."""
 
 
 class FaceTrack:
@@ -40,8 +44,16 @@ class FaceTrack:
 
         A picture whose meta asks for the outline of the face gets it in that of its features.
         """
+        yield self.read(media, self.check(media))
+
+    def check(self, media: Packet) -> Quality:
+        """Judge the next picture. It may be done ahead of reading, in another thread."""
+        quality, self._state = self._checker.check(media.data, media.t_capture_ns, self._state)
+        return quality
+
+    def read(self, media: Packet, quality: Quality) -> Packet:
+        """The feature packet of the next picture, see `push`."""
         t_ns = media.t_capture_ns
-        quality, self._state = self._checker.check(media.data, t_ns, self._state)
         values = np.zeros(0, dtype=np.float32)
         outline: list[list[float]] | None = None
         if not quality.masked:
@@ -59,7 +71,7 @@ class FaceTrack:
         meta = feature_meta(quality, self._period_ns, self._end_ns)
         if outline is not None:
             meta[OUTLINE] = outline
-        yield self._emitter.packet("feature", media, values, meta)
+        return self._emitter.packet("feature", media, values, meta)
 
     def end(self) -> Iterator[Packet]:
         """The last packet."""
@@ -96,8 +108,9 @@ class FaceStage:
         media = video_packets(
             job.media, participant=job.participant, start_ns=go.start_ns, epoch=job.epoch
         )
-        for picture in damage(media, parse_injections(job.inject)):
-            yield from track.push(picture)
+        pictures = damage(media, parse_injections(job.inject))
+        for picture, quality in ahead(((p, track.check(p)) for p in pictures), AHEAD):
+            yield track.read(picture, quality)
         yield from track.end()
 
 
