@@ -84,14 +84,21 @@ UNIFORM: Final[Float32] = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), dtype=np.f
 def of_gap(
     gap: str, fusion: Fusion, pairs: Mapping[Backend, tuple[Recovery, Recovery]], repeats: int
 ) -> dict[str, dict[str, float]]:
-    """Student and teacher on one window, from its tokens to the mixed answer, by back end."""
-    known = some_window(gap, fusion)
+    """Student and teacher on one window, by back end.
 
+    From its tokens to the mixed answer, which holds what both share; and, as `drawing_`, only the
+    samples of what is lost, which is what they do differently.
+    """
+    known = some_window(gap, fusion)
     what = (fusion, known, UNIFORM, never)
-    return {
-        backend: compare(partial(student.read, *what), partial(teacher.read, *what), repeats)
-        for backend, (student, teacher) in pairs.items()
-    }
+    found = {}
+    for backend, (student, teacher) in pairs.items():
+        condition = student.condition(fusion, known)
+        drawing = (partial(net.samples, condition) for net in (student, teacher))
+        whole = compare(partial(student.read, *what), partial(teacher.read, *what), repeats)
+        drawn = compare(*drawing, repeats)
+        found[backend] = whole | {f"drawing_{name}": figure for name, figure in drawn.items()}
+    return found
 
 
 def bound(recovery: Recovery, fusion: Fusion, backend: Backend) -> Recovery:
@@ -199,7 +206,8 @@ def as_text(report: dict[str, Any]) -> str:
         lines.append(
             f"{gap:16} {backend:12} student {figures['student_p50_ms']:8.2f} ms (p95 "
             f"{figures['student_p95_ms']:.2f}, CPU {figures['student_cpu_p50_ms']:.2f}), teacher "
-            f"{figures['teacher_p50_ms']:9.2f} ms, {figures['faster']:.1f}x faster"
+            f"{figures['teacher_p50_ms']:9.2f} ms, {figures['faster']:.1f}x faster "
+            f"({figures['drawing_faster']:.1f}x where only drawing is timed)"
         )
     counts = ", ".join(
         f"{count}: {figures['student_p50_ms']:.2f} ms (CPU {figures['student_cpu_p50_ms']:.2f})"

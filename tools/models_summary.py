@@ -244,11 +244,13 @@ def speed(results: Path) -> str:
         return MISSING.format(path="results/bench/recover.json")
     names = ("student_p50_ms", "student_p95_ms", "student_cpu_p50_ms", "teacher_p50_ms", "faster")
     body = [
-        [gap, backend, *(figures[name] for name in names), figures["faster_cpu"]]
+        [gap, backend, what, *(figures[key + name] for name in names), figures[f"{key}faster_cpu"]]
         for gap, backends in found["cpu"].items()
         for backend, figures in backends.items()
+        for what, key in (("all", ""), ("drawing", "drawing_"))
     ]
-    columns = ["gap", "back end", "p50 ms", "p95 ms", "CPU p50 ms", "teacher p50 ms", "x", "x, CPU"]
+    columns = ["gap", "back end", "what", "p50 ms", "p95 ms", "CPU p50 ms", "teacher p50 ms", "x"]
+    columns.append("x, CPU")
     counts = [
         [count, figures["student_p50_ms"], figures["student_cpu_p50_ms"]]
         for count, figures in found["by_samples"].items()
@@ -256,8 +258,9 @@ def speed(results: Path) -> str:
     return "\n\n".join(
         [
             f"`tacit bench recover --json`: one window, one thread, {found['samples']} samples of "
-            f"{found['student_steps']} step, from its tokens to the mixed answer; CPU is the time "
-            "that the thread had the processor. " + found.get("note", ""),
+            f"{found['student_steps']} step, from its tokens to the mixed answer (all), and only "
+            "the samples of what is lost (drawing); CPU is the time that the thread had the "
+            "processor. " + found.get("note", ""),
             table(columns, body),
             "By number of samples:",
             table(["samples", "p50 ms", "CPU p50 ms"], counts),

@@ -21,6 +21,9 @@ from .condition import Condition
 from .flow import LIMIT, Solver
 from .network import DecoderBlock, RecoveryNet, waves
 
+TOKENS: Final = 1
+"""Number of the graph's output that holds tokens."""
+
 DECODER_EPS: Final = 1e-5
 """Of the decoder's normalisations, torch's default."""
 
@@ -215,20 +218,30 @@ class RecoverySession:
             samples (1, K, T, D) per modality, and what the fusion says to them; it keeps no
             `feature`.
         """
-        names, bins = self._student.config.names, self._student.config.bins
-        wanted = torch.cat([condition.wanted[m][0] for m in names]).numpy()
-        where = np.flatnonzero(wanted)
-        which = where // bins
-        logits, tokens = self._session.run(self._inputs(condition, where, which))
+        where = self._where(condition)
+        logits, tokens = self._session.run(self._inputs(condition, where))
         samples = self._in_place(condition, where, tokens)
         said = torch.from_numpy(logits).unsqueeze(0)
         each = (said / temperature).softmax(dim=-1)
         spread = spread_of(samples, condition)
         return samples, Sampled(each.mean(dim=1), each, said, said.new_zeros(0), spread)
 
-    def _inputs(self, condition: Condition, where: Ints, which: Ints) -> dict[str, NDArray[Any]]:
-        """What the graph takes, of positions `where` (N,) in modalities `which` (N,)."""
+    @torch.inference_mode()
+    def draw(self, condition: Condition) -> dict[Modality, Tensor]:
+        """The samples of `read` alone; nothing reads them."""
+        where = self._where(condition)
+        tokens = self._session.run(self._inputs(condition, where), TOKENS)[0]
+        return self._in_place(condition, where, tokens)
+
+    def _where(self, condition: Condition) -> Ints:
+        """(N,) positions of what is wanted, modality after modality."""
         names = self._student.config.names
+        return np.flatnonzero(torch.cat([condition.wanted[m][0] for m in names]).numpy())
+
+    def _inputs(self, condition: Condition, where: Ints) -> dict[str, NDArray[Any]]:
+        """What the graph takes, of positions `where` (N,)."""
+        names = self._student.config.names
+        which = where // self._student.config.bins
         z = {m: condition.values[m][0].numpy() for m in names}
         mask = {m: condition.measured[m][0].numpy() for m in names}
         measured, said, _ = self._entry.measured(z, mask)

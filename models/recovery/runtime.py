@@ -211,6 +211,8 @@ class Recovery:
     @torch.inference_mode()
     def samples(self, condition: Condition) -> dict[Modality, Tensor]:
         """All samples (1, K, T, D) of what is lost, per modality."""
+        if self._bound is not None:
+            return self._bound[1].draw(condition)
         return recover(self.student, condition, self.noise.unsqueeze(0), self.solver)
 
     def condition(self, fusion: Fusion, known: Known) -> Condition:

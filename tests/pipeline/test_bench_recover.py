@@ -21,6 +21,7 @@ def test_the_student_is_timed_beside_its_teacher(monkeypatch: pytest.MonkeyPatch
         assert 0.0 < figures["student_p50_ms"] <= figures["student_p95_ms"]
         assert 0.0 < figures["student_cpu_p50_ms"] <= figures["student_p95_ms"]
         assert figures["faster_cpu"] > 1.5
+        assert 0.0 < figures["drawing_student_cpu_p50_ms"] < figures["student_cpu_p50_ms"]
     assert (
         report["by_samples"]["32"]["student_cpu_p50_ms"]
         > (report["by_samples"]["1"]["student_cpu_p50_ms"])

@@ -39,6 +39,14 @@ def test_the_graph_draws_and_reads_as_torch_does(gap: str, solver: Solver) -> No
     assert float(wanted.probabilities.std()) > 1e-3
 
 
+@pytest.mark.parametrize("gap", GAPS)
+def test_samples_are_the_same_whether_they_are_read_or_not(gap: str) -> None:
+    condition, noise = condition_of(gap), torch.randn(SAMPLES, CONFIG.positions, CONFIG.latent)
+    session = RecoverySession(network(), fusion(), noise, Solver(1, student=True))
+    samples, drawn = session.read(condition, 1.0)[0], session.draw(condition)
+    assert all(torch.equal(samples[name], drawn[name]) for name in MODALITIES)
+
+
 def test_without_a_past_it_reads_the_same_as_torch() -> None:
     noise = torch.randn(SAMPLES, CONFIG.positions, CONFIG.latent)
     solver, condition = Solver(1, student=True), condition_of("audio|face", past=False)
