@@ -1,0 +1,49 @@
+"""Fits the gate and the temperatures of the shipped recovery anew, on more windows.
+
+    python tools/regate.py --root ../shared/data --windows 2000
+
+Everything else stays as it was trained. Validation fits and opens; the test part gives the figures
+of the manifest and of docs/models.md.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from tacit.models.checkpoint import SHIPPED
+from tacit.models.errors import ModelError
+from tacit.models.training.fusion_data import Collector
+from tacit.models.training.recovery_regate import regate
+from tacit.models.training.recovery_run import RunConfig
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help=__doc__)
+def main(
+    root: Annotated[Path, typer.Option(envvar="TACIT_DATA", help="The data folder.")],
+    weights: Annotated[Path, typer.Option(help="Encoders, fusion and recovery.")] = SHIPPED,
+    out: Annotated[Path | None, typer.Option(help="Instead of WEIGHTS/recovery.")] = None,
+    cache: Annotated[Path, typer.Option(help="For tokens.")] = Path("runs/cache"),
+    windows: Annotated[int, typer.Option(min=50, help="Per gap and part.")] = 2000,
+) -> None:
+    """Fit and write."""
+    console = Console()
+    torch.set_num_threads(1)
+    plain = RunConfig()
+    own = replace(plain.fusion, weights=weights, cache=cache)
+    config = replace(plain, fusion=own, gate=replace(plain.gate, windows=windows))
+    try:
+        data = Collector(root, weights, own.data, cache, console.print).collect()
+        regate(data, weights, out or weights / "recovery", config, console.print)
+    except ModelError as exc:
+        typer.echo(f"regate: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
+if __name__ == "__main__":
+    app()
