@@ -91,12 +91,12 @@ def of_gap(
     """
     known = some_window(gap, fusion)
     what = (fusion, known, UNIFORM, never)
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for backend, (student, teacher) in pairs.items():
         condition = student.condition(fusion, known)
-        drawing = (partial(net.samples, condition) for net in (student, teacher))
         whole = compare(partial(student.read, *what), partial(teacher.read, *what), repeats)
-        drawn = compare(*drawing, repeats)
+        draws = partial(student.samples, condition), partial(teacher.samples, condition)
+        drawn = compare(*draws, repeats)
         found[backend] = whole | {f"drawing_{name}": figure for name, figure in drawn.items()}
     return found
 

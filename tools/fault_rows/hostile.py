@@ -108,7 +108,8 @@ def offers_garbage(setting: Setting) -> Outcome:
 
 
 async def _send_garbage(server: Server) -> list[int]:
-    rng, offer, statuses = random.Random(33), await an_offer(), []
+    rng, offer = random.Random(33), await an_offer()
+    statuses: list[int] = []
     server.tasks_before = len(asyncio.all_tasks())
     async with aiohttp.ClientSession() as http:
         while statuses.count(400) < OFFERS and len(statuses) < MOST_OFFERS:
