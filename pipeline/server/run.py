@@ -1,6 +1,7 @@
 """Runs the server until it is told to stop."""
 
 import asyncio
+import ctypes
 import gc
 import signal
 import socket
@@ -19,6 +20,8 @@ from .desk import Desk, DeskOptions, EngineListener
 from .guard import Access
 
 SHUTDOWN_S: Final = 2.0
+TIDY_S: Final = 30.0
+"""Between two times at which free memory is given back; it takes some milliseconds."""
 OWN_TERMS: Final = {"purpose": "test", "consent": "operator of this machine"}
 """Terms of programs on this machine that state none: whoever runs both tries Tacit out."""
 
@@ -109,10 +112,12 @@ async def serve(
     await web.SockSite(runner, door, ssl_context=address.tls).start()
     engine.start()
     keep_what_is_loaded()
+    tidying = asyncio.create_task(_tidy_memory(), name="tacit-memory")
     opened(address.url(port))
     try:
         await stop.wait()
     finally:
+        tidying.cancel()
         await runner.cleanup()
         await asyncio.to_thread(engine.close)
 
@@ -125,6 +130,26 @@ def keep_what_is_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def give_back_memory() -> bool:
+    """Hand free pages of the heap back to the system, which glibc does only at the heap's end.
+
+    A moment in which many pictures wait would else stay as memory for as long as the server runs.
+
+    Returns:
+        whether there was anything to give back; False where the C library has no such call.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):
+        return False
+
+
+async def _tidy_memory() -> None:
+    while True:
+        await asyncio.sleep(TIDY_S)
+        await asyncio.to_thread(give_back_memory)
 
 
 async def _listen(address: Address) -> socket.socket:

@@ -1,6 +1,7 @@
 """The program itself: its address, its end, a port that is taken."""
 
 import gc
+import platform
 import re
 import signal
 import socket
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tacit.pipeline.server.run import Address, keep_what_is_loaded
+from tacit.pipeline.bench_recording import resident_bytes
+from tacit.pipeline.server.run import Address, give_back_memory, keep_what_is_loaded
 
 SERVE = [sys.executable, "-m", "tacit.pipeline.cli", "serve", "--asr", "off", "--port"]
 
@@ -37,6 +39,15 @@ def test_what_is_loaded_is_not_collected_again() -> None:
         assert len(gc.get_objects()) < 1_000
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps free pages")
+def test_free_memory_in_the_middle_of_the_heap_is_given_back() -> None:
+    held = [bytes(100_000) for _ in range(600)]
+    del held[::2]
+    held_bytes = resident_bytes()
+    assert give_back_memory()
+    assert held_bytes - resident_bytes() > 10_000_000
 
 
 @pytest.fixture
