@@ -16,7 +16,8 @@ from .audio_blocks import BLOCK, HOP, SAMPLE_RATE_HZ, BlockState, cut_blocks, ho
 from .audio_blocks import initial_block_state as initial_blocks
 from .audio_features import WINDOW as MEL_WINDOW
 from .audio_features import log_mel
-from .audio_net import AudioNet, AudioNetConfig, NetState
+from .audio_graph import AudioPast, AudioSession
+from .audio_net import AudioNet, AudioNetConfig
 from .checkpoint import SHIPPED
 from .errors import CheckpointError
 from .features import Bool, Float32
@@ -34,7 +35,7 @@ class AudioEncoderState:
     """
 
     blocks: BlockState
-    net: tuple[torch.Tensor, ...]
+    net: AudioPast
 
 
 def config_from(fields: Mapping[str, Any], folder: Path) -> AudioNetConfig:
@@ -77,6 +78,7 @@ class StreamingAudioEncoder:
     def __init__(self, model: AudioNet) -> None:
         """Take a trained model; it is put in eval mode and its batch norms are folded."""
         self._model = fuse(model.eval())
+        self._session = AudioSession(self._model.encoder)
 
     @classmethod
     def load(cls, folder: Path = SHIPPED / KIND) -> "StreamingAudioEncoder":
@@ -97,8 +99,8 @@ class StreamingAudioEncoder:
 
     def initial_state(self) -> AudioEncoderState:
         """State at the start of a stream: nothing was heard before."""
-        net = self._model.encoder.initial_state()
-        return AudioEncoderState(initial_blocks(prosody.WINDOW - HOP), tuple(net))
+        past = self._session.initial_past()
+        return AudioEncoderState(initial_blocks(prosody.WINDOW - HOP), past)
 
     def step(self, samples: Float32, state: AudioEncoderState) -> tuple[Float32, AudioEncoderState]:
         """Encode the next stretch of a stream.
@@ -117,14 +119,11 @@ class StreamingAudioEncoder:
             ValueError: another shape or dtype, or a sample that is NaN or infinite.
         """
         blocks, pending = cut_blocks(samples, state.blocks)
-        net: NetState = list(state.net)
+        past = state.net
         values = np.empty((len(blocks), self.dim), np.float32)
-        with torch.inference_mode():
-            for row, block in enumerate(blocks):
-                features = torch.from_numpy(block_features(block))[None]
-                frame, net = self._model.encoder(features, net)
-                values[row] = frame[0, 0].numpy()
-        return values, AudioEncoderState(pending, tuple(net))
+        for row, block in enumerate(blocks):
+            values[row], past = self._session.step(block_features(block), past)
+        return values, AudioEncoderState(pending, past)
 
     def encode(self, waveform: Float32) -> Float32:
         """Encode a whole recording, (N,) float32 to (N // 640, D) float32; see `step`."""

@@ -96,7 +96,7 @@ def test_a_stream_leaves_no_trace_in_the_encoder(encoder: StreamingAudioEncoder)
 
 def held_bytes(state: AudioEncoderState) -> int:
     arrays = state.blocks.past.nbytes + state.blocks.pending.nbytes
-    return arrays + sum(t.untyped_storage().nbytes() for t in state.net)
+    return arrays + sum(past.nbytes for past in state.net)
 
 
 def test_state_is_bounded(encoder: StreamingAudioEncoder) -> None:
