@@ -156,18 +156,7 @@ class Session:
             model, options, providers=["CPUExecutionProvider"]
         )
 
-    def run(self, inputs: Arrays, only: int | None = None) -> list[NDArray[Any]]:
-        """Outputs in the order of the model.
-
-        Args:
-            inputs: by name.
-            only: number of the one output that is wanted; what it does not need is not computed.
-        """
-        found: list[NDArray[Any]]
-        if only is None:
-            found = self._session.run(None, dict(inputs))
-            return found
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        found = self._session.run([self._session.get_outputs()[only].name], dict(inputs), options)
+    def run(self, inputs: Arrays) -> list[NDArray[Any]]:
+        """Outputs in the order of the model."""
+        found: list[NDArray[Any]] = self._session.run(None, dict(inputs))
         return found

@@ -5,6 +5,7 @@ generated. The time of the flow is fixed by the number of steps, so what it does
 computed once, when the graph is built.
 """
 
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -21,8 +22,8 @@ from .condition import Condition
 from .flow import LIMIT, Solver
 from .network import DecoderBlock, RecoveryNet, waves
 
-TOKENS: Final = 1
-"""Number of the graph's output that holds tokens."""
+DRAWN: Final = ("known", "noise", "place", "i_which")
+"""Inputs that drawing takes; the others are for reading."""
 
 DECODER_EPS: Final = 1e-5
 """Of the decoder's normalisations, torch's default."""
@@ -46,33 +47,38 @@ class RecoveryGraph:
         self._solver = solver
         self._graph = Graph()
 
-    def build(self) -> bytes:
+    def build(self, reading: bool = True) -> bytes:
         """ONNX model.
 
-        Its inputs: `known` (1, S, W) context; `noise` (K, N, L), `place` (1, N, W), `seat`
-        (N, 1, V), `i_which` (N,) modality and `part` (N, 1, 1) share of each lost position;
-        `measured` (1, R, V) sequence of the fusion; `alone` (1, C). It gives logits (K, C) and
-        tokens (N, K, D), D the longest token.
+        Its inputs: those of `DRAWN`, which are `known` (1, S, W) context and, of each lost
+        position, `noise` (K, N, L), `place` (1, N, W) and `i_which` (N,) modality; for reading,
+        also `seat` (N, 1, V) and `part` (N, 1, 1) share of each lost position, `measured`
+        (1, R, V) sequence of the fusion, and `alone` (1, C).
+
+        Args:
+            reading: whether the fusion reads what was drawn.
+
+        Returns:
+            a model that gives tokens (N, K, D), D the longest token, and with `reading` logits
+            (K, C).
         """
-        latents = self._sampled()
-        tokens = self._decoded(latents)
-        logits = self._read(tokens)
+        tokens = self._decoded(self._sampled())
         net, fusion = self._student.config, self._fusion.config
-        longest = max(net.dims.values())
         inputs: dict[str, tuple[int | str, ...]] = {
             "known": (1, "s", net.width),
             "noise": ("k", "n", net.latent),
             "place": (1, "n", net.width),
-            "seat": ("n", 1, fusion.width),
             "i_which": ("n",),
-            "part": ("n", 1, 1),
-            "measured": (1, "r", fusion.width),
-            "alone": (1, fusion.classes),
         }
-        outputs: dict[str, tuple[int | str, ...]] = {
-            logits: ("k", fusion.classes),
-            tokens: ("n", "k", longest),
-        }
+        outputs: dict[str, tuple[int | str, ...]] = {tokens: ("n", "k", max(net.dims.values()))}
+        if reading:
+            inputs |= {
+                "seat": ("n", 1, fusion.width),
+                "part": ("n", 1, 1),
+                "measured": (1, "r", fusion.width),
+                "alone": (1, fusion.classes),
+            }
+            outputs[self._read(tokens)] = ("k", fusion.classes)
         return self._graph.model("recovery", inputs, outputs)
 
     def _sampled(self) -> str:
@@ -201,7 +207,9 @@ class RecoverySession:
         self._noise: Float32 = noise.numpy()
         self._place: Float32 = student.place.detach().numpy()
         self._entry = Entry(fusion)
-        self._session = Session(RecoveryGraph(student, fusion, solver).build())
+        self._new_graph = partial(RecoveryGraph, student, fusion, solver)
+        self._session = Session(self._new_graph().build())
+        self._drawing: Session | None = None
 
     @torch.inference_mode()
     def read(
@@ -219,7 +227,7 @@ class RecoverySession:
             `feature`.
         """
         where = self._where(condition)
-        logits, tokens = self._session.run(self._inputs(condition, where))
+        tokens, logits = self._session.run(self._inputs(condition, where))
         samples = self._in_place(condition, where, tokens)
         said = torch.from_numpy(logits).unsqueeze(0)
         each = (said / temperature).softmax(dim=-1)
@@ -230,7 +238,10 @@ class RecoverySession:
     def draw(self, condition: Condition) -> dict[Modality, Tensor]:
         """The samples of `read` alone; nothing reads them."""
         where = self._where(condition)
-        tokens = self._session.run(self._inputs(condition, where), TOKENS)[0]
+        if self._drawing is None:
+            self._drawing = Session(self._new_graph().build(reading=False))
+        inputs = self._inputs(condition, where)
+        tokens = self._drawing.run({name: inputs[name] for name in DRAWN})[0]
         return self._in_place(condition, where, tokens)
 
     def _where(self, condition: Condition) -> Ints:
