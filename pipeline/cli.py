@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -110,11 +111,32 @@ EXIT_BAD_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
 MISTAKES: Final = (ModelError, StreamError, UserError)
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tacit {version('tacit')}")
+        raise typer.Exit
+
+
 app = deferred_app(
     "tacit",
     "Reads expressed emotion from face, voice and words, and says what it could measure.",
     COMMANDS,
 )
+
+
+@app.callback()
+def program(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_say_version, help="Say the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Reads expressed emotion from face, voice and words, and says what it could measure."""
+
+
 app.add_typer(deferred_app("bench", "Measure speed on this machine.", BENCH))
 
 

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("media") / "notes.mp4"
     path.write_text("this is no video\n" * 100)
     return path
+
+
+def test_it_says_its_version() -> None:
+    done = tacit("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"tacit {version('tacit')}\n"
+    assert "--version" in tacit("--help").stdout
 
 
 def test_a_missing_file_is_one_line() -> None:
