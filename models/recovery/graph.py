@@ -22,9 +22,6 @@ from .condition import Condition
 from .flow import LIMIT, Solver
 from .network import DecoderBlock, RecoveryNet, waves
 
-DRAWN: Final = ("known", "noise", "place", "i_which")
-"""Inputs that drawing takes; the others are for reading."""
-
 DECODER_EPS: Final = 1e-5
 """Of the decoder's normalisations, torch's default."""
 
@@ -50,10 +47,10 @@ class RecoveryGraph:
     def build(self, reading: bool = True) -> bytes:
         """ONNX model.
 
-        Its inputs: those of `DRAWN`, which are `known` (1, S, W) context and, of each lost
-        position, `noise` (K, N, L), `place` (1, N, W) and `i_which` (N,) modality; for reading,
-        also `seat` (N, 1, V) and `part` (N, 1, 1) share of each lost position, `measured`
-        (1, R, V) sequence of the fusion, and `alone` (1, C).
+        Its inputs: `known` (1, S, W) context and, of each lost position, `noise` (K, N, L), `place`
+        (1, N, W) and `i_which` (N,) modality; for reading, also `seat` (N, 1, V) and `part`
+        (N, 1, 1) share of each lost position, `measured` (1, R, V) sequence of the fusion, and
+        `alone` (1, C).
 
         Args:
             reading: whether the fusion reads what was drawn.
@@ -227,7 +224,8 @@ class RecoverySession:
             `feature`.
         """
         where = self._where(condition)
-        tokens, logits = self._session.run(self._inputs(condition, where))
+        inputs = self._for_drawing(condition, where) | self._for_reading(condition, where)
+        tokens, logits = self._session.run(inputs)
         samples = self._in_place(condition, where, tokens)
         said = torch.from_numpy(logits).unsqueeze(0)
         each = (said / temperature).softmax(dim=-1)
@@ -240,8 +238,7 @@ class RecoverySession:
         where = self._where(condition)
         if self._drawing is None:
             self._drawing = Session(self._new_graph().build(reading=False))
-        inputs = self._inputs(condition, where)
-        tokens = self._drawing.run({name: inputs[name] for name in DRAWN})[0]
+        tokens = self._drawing.run(self._for_drawing(condition, where))[0]
         return self._in_place(condition, where, tokens)
 
     def _where(self, condition: Condition) -> Ints:
@@ -249,8 +246,17 @@ class RecoverySession:
         names = self._student.config.names
         return np.flatnonzero(torch.cat([condition.wanted[m][0] for m in names]).numpy())
 
-    def _inputs(self, condition: Condition, where: Ints) -> dict[str, NDArray[Any]]:
-        """What the graph takes, of positions `where` (N,)."""
+    def _for_drawing(self, condition: Condition, where: Ints) -> dict[str, NDArray[Any]]:
+        """What drawing takes, of positions `where` (N,)."""
+        return {
+            "known": self._student.known(condition).numpy(),
+            "noise": np.ascontiguousarray(self._noise[:, where]),
+            "place": self._place[None, where],
+            "i_which": (where // self._student.config.bins).astype(np.int64),
+        }
+
+    def _for_reading(self, condition: Condition, where: Ints) -> dict[str, NDArray[Any]]:
+        """What reading takes as well."""
         names = self._student.config.names
         which = where // self._student.config.bins
         z = {m: condition.values[m][0].numpy() for m in names}
@@ -262,11 +268,7 @@ class RecoverySession:
         for index in np.flatnonzero(counts):
             alone = alone + self._entry.offset(names[int(index)])
         return {
-            "known": self._student.known(condition).numpy(),
-            "noise": np.ascontiguousarray(self._noise[:, where]),
-            "place": self._place[None, where],
             "seat": seats[where][:, None],
-            "i_which": which.astype(np.int64),
             "part": (1.0 / counts[which]).astype(np.float32)[:, None, None],
             "measured": measured[None],
             "alone": alone[None],
