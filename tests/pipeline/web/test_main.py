@@ -127,6 +127,10 @@ def test_it_fits_and_can_be_used_by_everybody(
         if size is WIDE:
             accessible(visit)
         page.screenshot(path=tmp_path / "page.png", full_page=True)
+        # A phone that is turned: the chart is out of sight then, and is not drawn anew.
+        page.evaluate("scrollTo(0, 0)")
+        page.set_viewport_size({"width": 360, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
         page.click("analysis-badge button:text-is('Stop')")
         page.wait_for_selector("html[data-state=idle]")
         assert visit.complaints == []
