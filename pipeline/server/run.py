@@ -20,6 +20,8 @@ from .desk import Desk, DeskOptions, EngineListener
 from .guard import Access
 
 SHUTDOWN_S: Final = 2.0
+M_ARENA_MAX: Final = -8
+"""Of glibc's malloc.h."""
 TIDY_S: Final = 30.0
 """Between two times at which free memory is given back; it takes some milliseconds."""
 OWN_TERMS: Final = {"purpose": "test", "consent": "operator of this machine"}
@@ -94,6 +96,7 @@ async def serve(
         ConfigError: the address is taken.
         ModelError: weights are missing or damaged.
     """
+    use_few_heaps()
     include_loopback()
     stay_with_slow_peers()
     listener = EngineListener()
@@ -130,6 +133,18 @@ def keep_what_is_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def use_few_heaps() -> bool:
+    """Let all threads share two heaps instead of up to eight per core, each growing by itself.
+
+    Returns:
+        whether the C library could be told.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2))
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
 def give_back_memory() -> bool:
