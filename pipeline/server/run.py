@@ -21,7 +21,10 @@ from .guard import Access
 
 SHUTDOWN_S: Final = 2.0
 M_ARENA_MAX: Final = -8
+M_MMAP_THRESHOLD: Final = -3
 """Of glibc's malloc.h."""
+PICTURE_BYTES: Final = 1 << 17
+"""What is larger has pages of its own, which go back when it is freed."""
 TIDY_S: Final = 30.0
 """Between two times at which free memory is given back; it takes some milliseconds."""
 OWN_TERMS: Final = {"purpose": "test", "consent": "operator of this machine"}
@@ -96,7 +99,7 @@ async def serve(
         ConfigError: the address is taken.
         ModelError: weights are missing or damaged.
     """
-    use_few_heaps()
+    settle_heap()
     include_loopback()
     stay_with_slow_peers()
     listener = EngineListener()
@@ -135,14 +138,18 @@ def keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def use_few_heaps() -> bool:
-    """Let all threads share two heaps instead of up to eight per core, each growing by itself.
+def settle_heap() -> bool:
+    """Keep pictures out of the heap, and let all threads share two heaps.
+
+    By default glibc takes large pieces from the heap once one was freed, between small ones that
+    stay, and each thread may have a heap that grows by itself.
 
     Returns:
         whether the C library could be told.
     """
     try:
-        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2))
+        tell = ctypes.CDLL(None).mallopt
+        return all([tell(M_ARENA_MAX, 2), tell(M_MMAP_THRESHOLD, PICTURE_BYTES)])
     except (AttributeError, OSError, TypeError):
         return False
 
