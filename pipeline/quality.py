@@ -336,10 +336,8 @@ class VideoChecker:
         """
         step = max(1, round(image.shape[1] / self._limits.width))
         size = max(1, image.shape[1] // step), max(1, image.shape[0] // step)
-        # Some of the pixels as they are; four times as fast as NumPy's own strided copy.
         thin = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
-        grey = cv2.cvtColor(thin, cv2.COLOR_BGR2GRAY)
-        small = np.asarray(grey, dtype=np.uint8)
+        small = np.asarray(cv2.cvtColor(thin, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         change, tile_change = _change(small, state.reference)
         after = self._follow(small, t_ns, state, max(change, 0.0), tile_change)
         measures, flags = self._look(small)

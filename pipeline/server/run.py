@@ -20,11 +20,6 @@ from .desk import Desk, DeskOptions, EngineListener
 from .guard import Access
 
 SHUTDOWN_S: Final = 2.0
-M_ARENA_MAX: Final = -8
-M_MMAP_THRESHOLD: Final = -3
-"""Of glibc's malloc.h."""
-PICTURE_BYTES: Final = 1 << 17
-"""What is larger has pages of its own, which go back when it is freed."""
 TIDY_S: Final = 30.0
 """Between two times at which free memory is given back; it takes some milliseconds."""
 OWN_TERMS: Final = {"purpose": "test", "consent": "operator of this machine"}
@@ -99,7 +94,6 @@ async def serve(
         ConfigError: the address is taken.
         ModelError: weights are missing or damaged.
     """
-    settle_heap()
     include_loopback()
     stay_with_slow_peers()
     listener = EngineListener()
@@ -136,22 +130,6 @@ def keep_what_is_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def settle_heap() -> bool:
-    """Keep pictures out of the heap, and let all threads share two heaps.
-
-    By default glibc takes large pieces from the heap once one was freed, between small ones that
-    stay, and each thread may have a heap that grows by itself.
-
-    Returns:
-        whether the C library could be told.
-    """
-    try:
-        tell = ctypes.CDLL(None).mallopt
-        return all([tell(M_ARENA_MAX, 2), tell(M_MMAP_THRESHOLD, PICTURE_BYTES)])
-    except (AttributeError, OSError, TypeError):
-        return False
 
 
 def give_back_memory() -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tacit.pipeline.bench_recording import resident_bytes
-from tacit.pipeline.server.run import Address, give_back_memory, keep_what_is_loaded, settle_heap
+from tacit.pipeline.server.run import Address, give_back_memory, keep_what_is_loaded
 
 SERVE = [sys.executable, "-m", "tacit.pipeline.cli", "serve", "--asr", "off", "--port"]
 
@@ -43,7 +43,6 @@ def test_what_is_loaded_is_not_collected_again() -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps free pages")
 def test_free_memory_in_the_middle_of_the_heap_is_given_back() -> None:
-    assert settle_heap()
     held = [bytes(100_000) for _ in range(600)]
     del held[::2]
     held_bytes = resident_bytes()
