@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from ..models.recognizer import Recognizer
 
 MAX_IN_FLIGHT: Final = 8
-READING: Final = Deadlines(NS_PER_S)
-ANSWER_NS: Final = 450 * NS_PER_MS
-"""How long a live window waits for a reader that is down; with the hop that makes a second."""
+READING: Final = Deadlines(NS_PER_S, soft_ns=400 * NS_PER_MS)
+ANSWER_NS: Final = 350 * NS_PER_MS
+"""How long a live window waits for a reader that is down; with its hop that is less than two."""
 
 
 @dataclass(frozen=True, slots=True)
