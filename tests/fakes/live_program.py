@@ -30,7 +30,7 @@ class LiveProgram:
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 [*command, "--json", str(self._events)],
-                env=os.environ | env,
+                env=os.environ | {"PYTHONFAULTHANDLER": "1"} | env,
                 stdout=said,
                 stderr=said,
                 stdin=subprocess.DEVNULL,
@@ -78,7 +78,13 @@ class LiveProgram:
             the exit code.
         """
         self._process.send_signal(signal.SIGINT)
-        return self._process.wait(30.0)
+        try:
+            return self._process.wait(30.0)
+        except subprocess.TimeoutExpired:
+            # It shows where each of its threads is.
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(10.0)
+            raise AssertionError(f"it did not end: {self.said()[-8000:]}") from None
 
     def kill(self) -> None:
         """End it, however it stands."""
