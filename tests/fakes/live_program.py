@@ -30,7 +30,7 @@ class LiveProgram:
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 [*command, "--json", str(self._events)],
-                env=os.environ | {"PYTHONFAULTHANDLER": "1"} | env,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **env},
                 stdout=said,
                 stderr=said,
                 stdin=subprocess.DEVNULL,

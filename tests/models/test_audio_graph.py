@@ -33,7 +33,7 @@ def features(blocks: int) -> Float32:
     f0_hz = np.where(rng.random(hops) < 0.5, 0.0, rng.uniform(80.0, 400.0, hops))
     energy_db = -30.0 + 25.0 * np.sin(np.arange(hops) / 9.0) - 60.0 * (rng.random(hops) < 0.1)
     columns = [mel, f0_hz[:, None], rng.random((hops, 1)), energy_db[:, None]]
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    return np.asarray(np.concatenate(columns, axis=1), np.float32)
 
 
 @pytest.mark.parametrize("name", SHAPES)
