@@ -1,4 +1,4 @@
-"""One block of the audio network as an ONNX graph; torch takes four times as long for it.
+"""One block of the audio network as an ONNX graph; torch takes three times as long for it.
 
 The graph is built from the weights when they are loaded. Normalisation, which is a running maximum
 over four numbers, is done in NumPy.
@@ -60,9 +60,8 @@ class _AudioGraph(Graph):
         taken = self.integers(0, block.dilation, 2 * block.dilation)
         taps = self.add("Transpose", self.add("Gather", joined, taken, axis=2), perm=[0, 2, 1])
         y = self.add("Relu", self.point(self.add("Flatten", taps), block.conv))
-        return self.add("Relu", self.add("Add", x, self.point(y, block.mix))), self.end(
-            joined, 2, 1
-        )
+        mixed = self.add("Add", x, self.point(y, block.mix))
+        return self.add("Relu", mixed), self.end(joined, 2, 1)
 
 
 def audio_graph(net: AudioEncoderNet) -> bytes:

@@ -134,7 +134,7 @@ def program(
         ),
     ] = False,
 ) -> None:
-    """Reads expressed emotion from face, voice and words, and says what it could measure."""
+    """Takes the options of the program itself."""
 
 
 app.add_typer(deferred_app("bench", "Measure speed on this machine.", BENCH))
