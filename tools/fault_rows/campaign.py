@@ -16,8 +16,8 @@ WAYS: Final[dict[str, Break]] = {"killed": kill, "stopped": stop, "out of memory
 PATIENCE_S: Final = 90.0
 MOST_GAP_HOPS: Final = 2.0
 MOST_GROWN_MIB: Final = 60.0
-APART_S: Final = 61.0
-"""Five deaths of one worker within a minute and it stays down, as it should."""
+MOST_DEATHS: Final = 4
+"""With the fifth of one worker within a minute it stays down, as it should."""
 
 
 def run_campaign(
@@ -45,12 +45,11 @@ def run_campaign(
     person = rig.play()
     assert person.wait(is_result, 0, PATIENCE_S) is not None
     before = _held()
-    deaths: dict[str, list[float]] = {name: [] for name in workers}
     incidents, pids = [], set(_pids(rig))
     for worker, way in plan:
-        _keep_apart(deaths[worker])
+        rig.turns.wait(worker, MOST_DEATHS)
         incident = _break(rig, person, worker, way)
-        deaths[worker].append(time.monotonic())
+        rig.turns.died(worker)
         pids |= set(_pids(rig))
         incidents.append(incident)
         say(
@@ -105,12 +104,6 @@ def _break(rig: Rig, person: Person, worker: str, way: str) -> dict[str, Any]:
         "back_ms": None if back is None else round((back.at_ns - since_ns) / NS_PER_MS),
         "gap_hops": None if gap is None else round(gap, 2),
     }
-
-
-def _keep_apart(times_s: list[float]) -> None:
-    """Wait until a fifth death would not be one of five within a minute."""
-    if len(times_s) >= 4:
-        time.sleep(max(0.0, times_s[-4] + APART_S - time.monotonic()))
 
 
 def _pids(rig: Rig) -> list[int]:

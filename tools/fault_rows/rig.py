@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from tools.tiny_whisper.convert import save, vocabulary
 from tools.tiny_whisper.net import Shape, TinyWhisper
 
 READY_S: Final = 240.0
+APART_S: Final = 61.0
 PATIENCE_S: Final = 60.0
 """Longest wait for something that should take seconds: the machine may be busy."""
 HOP_MS: Final = 500
@@ -226,6 +228,35 @@ class ClipPlayer:
             number += 1
 
 
+class Turns:
+    """Keeps the deaths of each worker apart, however fast a machine runs through the faults.
+
+    A worker's back-off doubles with each death within a minute.
+
+    Args:
+        now_s: the clock.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._now_s, self._sleep = now_s, sleep
+        self._deaths_s: defaultdict[str, list[float]] = defaultdict(list)
+
+    def wait(self, worker: str, most: int) -> None:
+        """Wait until the next death of a worker is at most the `most`th within a minute."""
+        before = self._deaths_s[worker]
+        if len(before) >= most:
+            self._sleep(max(0.0, before[-most] + APART_S - self._now_s()))
+
+    def died(self, worker: str) -> None:
+        """Take note that a worker has just died."""
+        self._deaths_s[worker].append(self._now_s())
+
+
 class Rig:
     """A started engine and a server, on this machine alone.
 
@@ -248,6 +279,7 @@ class Rig:
         self.load_s: Final = time.monotonic() - began_s
         self._server: Server | None = None
         self._people: list[Person] = []
+        self.turns: Final = Turns()
 
     @property
     def server(self) -> Server:

@@ -33,6 +33,8 @@ NOTICED_MS: Final = 50.0
 REPLACED_MS: Final = 2000.0
 AGAIN_MS: Final = 3000.0
 """The second death within a minute waits two seconds by the back-off."""
+MOST_DEATHS: Final = 2
+"""Of one worker within a minute."""
 SLOW_S: Final = 7.0
 MEMORY_MS: Final = 4000.0
 """The memory grows by 640 MiB a second, and a worker may have 1 GiB."""
@@ -62,6 +64,7 @@ def blow_up(pid: int) -> None:
 
 def broken(rig: Rig, worker: str, how: Break) -> Outcome:
     """Break a worker under a session, and watch it come back."""
+    rig.turns.wait(worker, MOST_DEATHS)
     person = rig.play()
     try:
         return _watched(rig, person, worker, how)
@@ -106,6 +109,7 @@ def _watched(rig: Rig, person: Person, worker: str, how: Break) -> Outcome:
     # Taking a large process apart takes the system a while; before that nobody can know.
     dead_ns = ended_ns(old, how) if how in (kill, crash) else broken_ns(old, how)
     told = person.wait(error_of(worker), since_ns)
+    rig.turns.died(worker)
     if told is not None:
         outcome.detected_ms = max(0.0, (told.at_ns - dead_ns) / NS_PER_MS)
     respawned_ms = rig.respawned_ms(worker, old, since_ns)
@@ -129,7 +133,7 @@ def _add(worker: str, name: str, how: Break, detect_ms: float, row: int = 20) ->
         return broken(setting.rig(), worker, how)
 
 
-# Each worker's turns lie apart: its back-off doubles with each death within a minute.
+# Each worker's turns lie apart, so that few have to wait for theirs.
 for _worker in WORKERS:
     _add(_worker, f"{_worker}-killed", kill, NOTICED_MS)
 for _worker in WORKERS:
