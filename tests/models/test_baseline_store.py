@@ -16,7 +16,7 @@ from tacit.models.baseline_store import (
     load_baseline,
 )
 from tacit.models.errors import CheckpointError
-from tacit.models.manifest import Manifest
+from tacit.models.manifest import SHIPPED, Manifest
 
 RULE = BaselineRule(pull=0.3, scale_count=float("inf"), half_life_s=90.0)
 
@@ -73,3 +73,9 @@ def test_none_there_and_damage_are_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="SHA-256"):
         load_baseline(tmp_path)
+
+
+def test_the_shipped_one_belongs_to_the_shipped_voice() -> None:
+    stored = load_baseline(SHIPPED)
+    assert set(stored.populations) == {"audio"}
+    assert stored.rule.running

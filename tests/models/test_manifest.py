@@ -55,7 +55,7 @@ def test_one_hash_stands_for_all_parts_in_any_order() -> None:
     assert both != combined_hash({"face": "2", "audio": "1"})
 
 
-@pytest.mark.parametrize("kind", ["face", "audio", "text", "fusion"])
+@pytest.mark.parametrize("kind", ["face", "audio", "text", "baseline", "fusion", "recovery"])
 def test_every_shipped_card_is_the_one_of_its_manifest(kind: str) -> None:
     folder = SHIPPED / kind
     manifest = read_manifest(folder)
