@@ -111,8 +111,11 @@ def study_lines(results: Path) -> Iterator[Line]:
         for share, part in (found or {"shares": {}})["shares"].items():
             rows = part["rows"]
             label = f"{name.upper()}, {share_name(share).lower()}"
-            yield from drop_lines(label, rows, float(share))
-            yield from other_lines(label, rows, name)
+            if name == "ravdess":
+                yield from drop_lines(label, rows, float(share))
+                yield from other_lines(label, rows)
+            else:
+                yield from clean_lines(label, rows)
             yield from step_lines(label, rows)
 
 
@@ -127,6 +130,19 @@ def drop_lines(label: str, rows: Mapping[str, Any], share: float) -> Iterator[Li
         yield Line(f"{label}: ours − drop+KD, {group}", target, points(value), met)
 
 
+def clean_lines(label: str, rows: Mapping[str, Any]) -> Iterator[Line]:
+    """Ours against drop where text is Tacit's own: not below it, and no less likely."""
+    behind = rows.get("drop", {}).get("behind")
+    if behind is None:
+        return
+    for group in ("fixed", "random"):
+        value = behind["uar"][group]
+        yield Line(f"{label}: ours − drop, {group}", "≥ 0 points", points(value), value[0] >= 0.0)
+    value, low, high = behind["nll"]["fixed"]
+    said = f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
+    yield Line(f"{label}: calibrated NLL, ours − drop, fixed", "≤ 0 nats", said, value <= 0.0)
+
+
 RIVALS: Final = (
     "drop", "drop.tuned", "drop.two", "regression", "nearest", "random", "zero", "mean", "one",
     "euler1",
@@ -134,10 +150,10 @@ RIVALS: Final = (
 """Rows that ours has to be above."""
 
 
-def other_lines(label: str, rows: Mapping[str, Any], study_name: str) -> Iterator[Line]:
+def other_lines(label: str, rows: Mapping[str, Any]) -> Iterator[Line]:
     """Ours against the other rows that were named, and the plug-in case."""
     behind = {n: rows[n]["behind"]["uar"]["fixed"] for n in RIVALS if "behind" in rows.get(n, {})}
-    if behind and study_name == "ravdess":
+    if behind:
         least = min(behind, key=lambda n: behind[n][1])
         above = sum(value[1] > 0.0 for value in behind.values())
         said = f"{above} of {len(behind)}; least {word(least)} {points(behind[least])}"

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.models_asked import ENCODERS, FINDERS, asked, gap_names
-from tools.models_page import NAMES, figure, plots_of, points, share_name
+from tools.models_page import (
+    ABLATION,
+    NAMES,
+    ablation_table,
+    figure,
+    near_table,
+    plots_of,
+    points,
+    share_name,
+    step_table,
+)
 from tools.result_tables import MISSING, load, table
 
 DETAILS: Final = "models-details.md"
@@ -128,7 +138,8 @@ def shipped(results: Path) -> str:
             "Class-paired windows: voice, face and words of three data sets that share a class, "
             "with a made-up past. No figure here is one of real trimodal speech. First, ways of "
             f"filling on the same windows, mean over six gaps ({found['windows_per_gap']} windows "
-            "each); feature error as R² of the lost tokens, distance as energy distance."
+            "each); feature error as R² of the lost tokens. How near they come to real pairs, and "
+            "how far distributions are apart, is in the tables of RAVDESS and MOSI."
         ),
         method_means(found["gaps"]),
         (
@@ -157,7 +168,8 @@ def method_means(gaps: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
                     mean_of(lines, key) for key in ("ece", "r2", "energy_distance", "ms_per_window")
                 ]
         body.append([method, *cells, *rest])
-    return table(columns, body)
+    given = [k for k in range(len(columns)) if any(row[k] is not None for row in body)]
+    return table([columns[k] for k in given], [[row[k] for k in given] for row in body])
 
 
 def best(rows: Sequence[Mapping[str, Any]], method: str) -> Mapping[str, Any]:
@@ -207,7 +219,14 @@ def study(root: Path, name: str) -> str:
                     points(behind["uar"]["fixed"]) if behind else "–",
                 ]
             )
-        parts += [table(columns, body), *plots_of(root, name, share)]
+        parts.append(table(columns, body))
+        if steps := step_table(rows):
+            parts.append(f"**Steps and samples**, UAR over the fixed subsets\n\n{steps}")
+        if "near" in part:
+            parts.append(near_table(part["near"], rows))
+        if any(method in rows for method in ABLATION):
+            parts.append(ablation_table(rows))
+        parts += plots_of(root, name, share)
     return "\n\n".join(parts)
 
 

@@ -1,6 +1,7 @@
 """Runs the comparisons of recovery on real pairs, and sums them up.
 
-    python tools/study.py run ravdess --seeds 3 --shares 1,0.1
+    python tools/study.py run ravdess --seeds 0,1,2 --shares 1,0.1
+    python tools/study.py near ravdess --seeds 0,1,2
     python tools/study.py sum ravdess
 
 A finished cell is never computed again, and two runs may work side by side. `sum` writes
@@ -8,14 +9,16 @@ results/study/NAME.json, from which `tools/models_docs.py` makes docs/models.md.
 """
 
 import json
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Annotated, Final
 
 import torch
 import typer
 
 from tacit.models.errors import ModelError
+from tacit.models.study import nearness
 from tacit.models.study.cells import CellStore, Job
 from tacit.models.study.running import run_job
 from tacit.models.study.summary import summarise
@@ -35,6 +38,26 @@ def store_of(study: str) -> CellStore:
     inner = study.endswith("-inner")
     folder = RUNS / "study" if inner else RESULTS
     return CellStore(folder / f"{study}.jsonl", RUNS / "study" / study)
+
+
+def near_store_of(study: str) -> CellStore:
+    """Where it is kept how near the fills of a study come."""
+    return CellStore(RESULTS / f"{study}.near.jsonl", RUNS / "study" / f"{study}.near")
+
+
+def jobs_of(study: str, seeds: str, shares: str, folds: str = "") -> list[Job]:
+    """Jobs of comma-separated seeds, shares and folds.
+
+    Raises:
+        ModelError: no such study.
+    """
+    chosen = [int(word) for word in folds.split(",") if word] or range(folds_of(study))
+    return [
+        Job(study, float(share), int(seed), fold)
+        for seed in seeds.split(",")
+        for share in shares.split(",")
+        for fold in chosen
+    ]
 
 
 def folds_of(study: str) -> int:
@@ -71,18 +94,28 @@ def run(
     torch.set_num_threads(1)
     try:
         tasks, store, wanted = Tasks(root, cache), store_of(study), methods_of(methods)
-        chosen = [int(word) for word in folds.split(",") if word] or range(folds_of(study))
-        for seed in (int(word) for word in seeds.split(",")):
-            for share in (float(word) for word in shares.split(",")):
-                for fold in chosen:
-                    job = Job(study, share, seed, fold)
-                    run_job(
-                        job,
-                        lambda job=job: tasks.task(job),  # type: ignore[misc]
-                        wanted,
-                        store,
-                        (perf_counter, typer.echo),
-                    )
+        for job in jobs_of(study, seeds, shares, folds):
+            run_job(job, partial(tasks.task, job), wanted, store, (perf_counter, typer.echo))
+    except ModelError as exc:
+        typer.echo(f"study: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
+@app.command()
+def near(
+    study: Annotated[str, typer.Argument(help="ravdess, mosi, ...")],
+    root: Annotated[Path, typer.Option(envvar="TACIT_DATA", help="The data folder.")],
+    seeds: Annotated[str, typer.Option(help="Such as 0,1,2.")] = "0,1,2",
+    shares: Annotated[str, typer.Option(help="Of the labels, such as 1,0.1.")] = "1",
+    cache: Annotated[Path, typer.Option(help="For audio statistics.")] = RUNS / "cache",
+) -> None:
+    """Measure how near each way of filling comes to what was lost, where that is missing."""
+    torch.set_num_threads(1)
+    try:
+        tasks, store = Tasks(root, cache), near_store_of(study)
+        for job in jobs_of(study, seeds, shares):
+            if nearness.run_job(job, partial(tasks.task, job), store, process_time):
+                typer.echo(f"{job.name}: done")
     except ModelError as exc:
         typer.echo(f"study: {exc}", err=True)
         raise typer.Exit(1) from exc
@@ -97,6 +130,10 @@ def sum_up(
     try:
         chosen = [int(word) for word in folds.split(",") if word] or None
         summary = summarise(study, store_of(study), chosen)
+        near_lines = list(near_store_of(study).finished().values())
+        for share, part in summary["shares"].items():
+            own = [line for line in near_lines if line["share"] == float(share)]
+            part |= {"near": nearness.summarise(own)} if own else {}
     except ModelError as exc:
         typer.echo(f"study: {exc}", err=True)
         raise typer.Exit(1) from exc

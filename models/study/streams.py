@@ -5,12 +5,13 @@ are lines of a file, so that a study that was stopped goes on where it was.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
 from ..features import Modality
 from ..fusion import Fusion
@@ -23,15 +24,18 @@ from .baseline import Parts
 from .statistics import tally
 from .streams_batches import Batch, Sampler, Shown, Standard, judged
 from .streams_fit import (
+    LEAST,
     Bench,
     Budget,
     Fill,
+    Generator,
+    Opinion,
     fit_fusion,
     fit_recovery,
     fit_regressor,
     held,
+    opinion,
     regressed,
-    sampler_of,
 )
 from .streams_tokens import Ints, Takes
 from .streams_windows import GAPS, NAMES, Stream, make_stream, populations
@@ -42,9 +46,12 @@ VALID_WINDOWS: Final = 240
 SAMPLES: Final = (1, 8, 32)
 BLIND: Final = "recovery without past, K=8"
 NAIVE: Final = "naive one-step Euler of the teacher, K=8"
-COUNTS: Final = {"hold last": 1, "MLP regression": 1, BLIND: 8, NAIVE: 8}
+AGAIN: Final = "MLP regression, second generation"
+COUNTS: Final = {"hold last": 1, "MLP regression": 1, AGAIN: 1, BLIND: 8, NAIVE: 8}
 """Samples of the fills that are read beside recovery."""
 PAST_HIDDEN: Final = 0.5
+SPREADS: Final = (1.0, 0.5, 0.0)
+"""Shares of the samples' deviation from the regressed mean, of which validation takes one."""
 GATE_STEPS: Final = 200
 Condition = tuple[Modality, int]
 CONDITIONS: Final[tuple[Condition, ...]] = tuple((name, gap) for name in NAMES for gap in GAPS)
@@ -76,7 +83,10 @@ class Readers:
         drop_twin: `drop_kd` once more, as a control for averaging.
         drop_past: distilled, and given the past as further tokens, in training half of the time,
             so that it can do without.
+        again: distilled from `whole`, `drop_kd` and `drop_twin` together.
+        again_twin: `again` once more.
         fills: by name: how what is lost is filled, and who reads it.
+        spread: share of the deviation in samples of recovery; validation chooses.
         gate: between recovery and leaving out.
         gate_past: whether leaving out is by `drop_past`; validation chooses.
     """
@@ -86,67 +96,97 @@ class Readers:
     drop_kd: Fusion
     drop_twin: Fusion
     drop_past: Fusion
+    again: Fusion
+    again_twin: Fusion
     fills: Mapping[str, tuple[Fill, Fusion]]
+    spread: float
     gate: Gate
     gate_past: bool
 
     def left_out(self, batch: Batch) -> Tensor:
         """Probabilities of the drop model that the gate mixes with recovery."""
-        fusion = self.drop_past if self.gate_past else self.drop_kd
+        fusion = self.drop_past if self.gate_past else self.again_twin
         return read(fusion, batch.dropped(self.gate_past))
 
 
-def train(bench: Bench, tokens: dict[Modality, Tensor]) -> Readers:
+def whole_view(batch: Batch) -> Shown:
+    """Nothing is lost."""
+    return batch.whole(past=False)
+
+
+def without(batch: Batch) -> Shown:
+    """What is lost is left out, and so is the past."""
+    return batch.dropped(past=False)
+
+
+def with_past(batch: Batch) -> Shown:
+    """What is lost is left out; the past lies in front."""
+    return batch.dropped(past=True)
+
+
+def train(bench: Bench) -> Readers:
     """Train everything that is compared."""
 
-    def whole_view(batch: Batch) -> Shown:
-        return batch.whole(past=False)
-
-    def without(batch: Batch) -> Shown:
-        return batch.dropped(past=False)
-
-    def with_past(batch: Batch) -> Shown:
-        return batch.dropped(past=True)
-
     def forgetful(batch: Batch) -> Shown:
-        return batch.forgetting(PAST_HIDDEN, bench.generator).dropped(past=True)
+        return with_past(batch.forgetting(PAST_HIDDEN, bench.generator))
 
     whole = fit_fusion(bench, whole_view, None, past=False)
-    teacher = (whole, whole_view)
-
-    def reader(fill: Fill) -> Fusion:
-        def view(batch: Batch) -> Shown:
-            return batch.filled(fill(batch, 1, bench.generator), past=False)
-
-        return fit_fusion(bench, view, teacher, past=False)
-
+    teacher = opinion(whole_view, whole)
     drop = fit_fusion(bench, without, None, past=False)
     drop_kd, drop_twin = (fit_fusion(bench, without, teacher, past=False) for _ in range(2))
     drop_past = fit_fusion(bench, with_past, teacher, past=True, trained_on=forgetful)
-    regression = regressed(fit_regressor(bench, past=True), past=True)
-    flow, student = fit_recovery(bench, whole, True, tokens)
-    recovery = sampler_of(student, True, Solver(1, student=True))
-    by_recovery = reader(recovery)
-    fills = {
-        "hold last": (held, reader(held)),
-        "MLP regression": (regression, reader(regression)),
-        "recovery": (recovery, by_recovery),
-        BLIND: (sampler_of(student, False, Solver(1, student=True)), by_recovery),
-        NAIVE: (sampler_of(flow, True, Solver(1)), by_recovery),
-    }
-    labels = bench.valid.labels
+    together = opinion(whole_view, whole, drop_kd, drop_twin)
+    again, again_twin = (fit_fusion(bench, without, together, past=False) for _ in range(2))
+    expected = fit_regressor(bench)
+    flow, student = fit_recovery(bench, whole, expected)
+    made = [Generator(student, expected, Solver(1, student=True), share) for share in SPREADS]
+    read_by = [fit_reader(bench, one.fill(), together) for one in made]
     losses = [
-        float(torch.nn.functional.nll_loss(read(fusion, shown).clamp(min=1e-9).log(), labels))
-        for fusion, shown in (
-            (drop_kd, without(bench.valid)),
-            (drop_past, with_past(bench.valid)),
-        )
+        surprise(sampled(bench.valid, (one.fill(), by), bench.generator).probabilities, bench)
+        for one, by in zip(made, read_by, strict=True)
     ]
-    gate_past = losses[1] < losses[0]
-    chosen = (drop_past, with_past) if gate_past else (drop_kd, without)
-    left_out = read(chosen[0], chosen[1](bench.valid))
-    gate = fit_gate(bench, left_out, fills["recovery"])
-    return Readers(whole, drop, drop_kd, drop_twin, drop_past, fills, gate, gate_past)
+    best = int(np.argmin(losses))
+    chosen, by_recovery = made[best], read_by[best]
+    naive = replace(chosen, net=flow, solver=Solver(1))
+    mean = regressed(expected)
+    fills = {
+        "hold last": (held, fit_reader(bench, held, teacher)),
+        "MLP regression": (mean, fit_reader(bench, mean, teacher)),
+        AGAIN: (mean, read_by[SPREADS.index(0.0)]),
+        "recovery": (chosen.fill(), by_recovery),
+        BLIND: (chosen.fill(past=False), by_recovery),
+        NAIVE: (naive.fill(), by_recovery),
+    }
+    ways = [read(again_twin, without(bench.valid)), read(drop_past, with_past(bench.valid))]
+    gate_past = surprise(ways[1], bench) < surprise(ways[0], bench)
+    gate = fit_gate(bench, ways[gate_past], fills["recovery"])
+    return Readers(
+        whole,
+        drop,
+        drop_kd,
+        drop_twin,
+        drop_past,
+        again,
+        again_twin,
+        fills,
+        chosen.spread,
+        gate,
+        gate_past,
+    )
+
+
+def fit_reader(bench: Bench, fill: Fill, teacher: Opinion) -> Fusion:
+    """Train a fusion on windows that are filled in one way."""
+
+    def view(batch: Batch) -> Shown:
+        return batch.filled(fill(batch, 1, bench.generator), past=False)
+
+    return fit_fusion(bench, view, teacher, past=False)
+
+
+def surprise(probabilities: Tensor, bench: Bench) -> float:
+    """Mean -log p(label) of a reading (B, C) of the validation windows, nats."""
+    return float(nll_loss(probabilities.clamp(min=LEAST).log(), bench.valid.labels))
 
 
 def read(fusion: Fusion, shown: Shown, samples: int = 1) -> Tensor:
@@ -179,14 +219,17 @@ def fit_gate(bench: Bench, left_out: Tensor, fill: tuple[Fill, Fusion]) -> Gate:
 
 def answers(readers: Readers, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     """What each method says, (B, C) by name."""
-    without = batch.dropped(past=False)
+    shown = without(batch)
     said = {
-        "whole": read(readers.whole, batch.whole(past=False)),
-        "drop": read(readers.drop, without),
-        "drop+KD": read(readers.drop_kd, without),
-        "drop+KD given the past": read(readers.drop_past, batch.dropped(past=True)),
+        "whole": read(readers.whole, whole_view(batch)),
+        "drop": read(readers.drop, shown),
+        "drop+KD": read(readers.drop_kd, shown),
+        "drop+KD given the past": read(readers.drop_past, with_past(batch)),
     }
-    said["two drop+KD, averaged"] = 0.5 * (said["drop+KD"] + read(readers.drop_twin, without))
+    said["two drop+KD, averaged"] = 0.5 * (said["drop+KD"] + read(readers.drop_twin, shown))
+    again = [read(fusion, shown) for fusion in (readers.again, readers.again_twin)]
+    said["drop+KD, second generation"] = again[0]
+    said["two of those, averaged"] = 0.5 * (again[0] + again[1])
     for name, count in COUNTS.items():
         fill, fusion = readers.fills[name]
         said[name] = read(fusion, batch.filled(fill(batch, count, generator), False), count)
@@ -197,7 +240,7 @@ def answers(readers: Readers, batch: Batch, generator: torch.Generator) -> dict[
     with torch.no_grad():
         share = readers.gate(gate_features(batch.condition(), recovered, left_out))
     said["recovery, soft gate"] = mix(share, recovered.probabilities, left_out)
-    said["recovery and drop+KD, averaged"] = 0.5 * (recovered.probabilities + said["drop+KD"])
+    said["recovery and drop+KD, averaged"] = 0.5 * (recovered.probabilities + again[1])
     return said
 
 
@@ -219,18 +262,14 @@ def run(takes: Takes, fold: int, seed: int, budget: Budget, faced: Sequence[int]
     held_out = make_stream(takes, parts.valid, known, rng)
     valid = Sampler([held_out], standard, rng).draw(VALID_WINDOWS)
     bench = Bench(sampler, valid, budget, generator)
-    tokens = {
-        name: torch.cat([torch.from_numpy(s.tokens[name][s.measured[name]]) for s in streams])
-        for name in NAMES
-    }
-    z = {m: (tokens[m] - standard.mean[m]) / standard.scale[m] for m in NAMES}
-    readers = train(bench, z)
+    readers = train(bench)
     test = make_stream(takes, parts.test, known, rng)
     return {
         "fold": fold,
         "seed": seed,
         "people": [int(p) for p in parts.test],
         "gate_past": readers.gate_past,
+        "spread": readers.spread,
         "test": score(readers, test, standard, rng, generator),
     }
 

@@ -10,12 +10,14 @@ from torch.nn import functional
 
 from ..features import Modality
 from ..fusion import Fusion, FusionConfig
+from ..recovery.condition import Condition
 from ..recovery.distill import DistillConfig, distill, student_of
 from ..recovery.fills import MlpRegressor, hold_last, mlp_loss
 from ..recovery.flow import FlowConfig, Solver, draw_noise, flow_loss, recover
 from ..recovery.network import RecoveryConfig, RecoveryNet
 from ..training.fusion_losses import kd_loss
 from ..training.loop import FitConfig, fit_steps, frozen
+from ..zoo.flows import drawn_in
 from .streams_batches import Batch, Sampler, Shown
 from .streams_tokens import AUDIO_DIM, FACE_DIM
 from .streams_windows import BIN_S, BINS, PAST, SPAN
@@ -24,9 +26,15 @@ DIMS: Final[dict[Modality, int]] = {"audio": AUDIO_DIM, "face": FACE_DIM}
 KD_WEIGHT: Final = 0.5
 SMOOTHING: Final = 0.05
 LOOK_EVERY: Final = 50
+FORGOTTEN: Final = 0.25
+"""Share of the regressor's training windows without a past."""
+SPACE_BATCHES: Final = 40
+LEAST: Final = 1e-9
 
 Net = TypeVar("Net", bound=nn.Module)
 View = Callable[[Batch], Shown]
+Opinion = Callable[[Batch], Tensor]
+"""Logits (B, C) that others are to learn from."""
 Fill = Callable[[Batch, int, torch.Generator], dict[Modality, Tensor]]
 """Samples per modality (B, K, BINS, D) of what a batch has lost."""
 
@@ -105,10 +113,22 @@ class Best:
         self._module.load_state_dict(self._kept)
 
 
+def opinion(view: View, *fusions: Fusion) -> Opinion:
+    """What frozen fusions say together: the logarithm of their mean probabilities."""
+
+    def asked(batch: Batch) -> Tensor:
+        with torch.no_grad():
+            shown = view(batch)
+            each = [fusion.read(*shown).logits.softmax(dim=1) for fusion in fusions]
+        return torch.stack(each).mean(dim=0).clamp(min=LEAST).log()
+
+    return asked
+
+
 def fit_fusion(
     bench: Bench,
     view: View,
-    teacher: tuple[Fusion, View] | None,
+    teacher: Opinion | None,
     past: bool,
     trained_on: View | None = None,
 ) -> Fusion:
@@ -117,7 +137,7 @@ def fit_fusion(
     Args:
         bench: data and budget.
         view: how windows are shown.
-        teacher: a frozen fusion that sees everything, and how; None trains on labels alone.
+        teacher: whose opinion it learns beside the labels; None trains on labels alone.
         past: whether the view has the past in front.
         trained_on: how they are shown in training, if otherwise.
     """
@@ -132,9 +152,7 @@ def fit_fusion(
         loss = functional.cross_entropy(said, batch.labels, label_smoothing=SMOOTHING)
         if teacher is None:
             return loss
-        with torch.no_grad():
-            meant = teacher[0].read(*teacher[1](batch)).logits
-        return KD_WEIGHT * kd_loss(said, meant) + (1.0 - KD_WEIGHT) * loss
+        return KD_WEIGHT * kd_loss(said, teacher(batch)) + (1.0 - KD_WEIGHT) * loss
 
     def valid_loss() -> float:
         said = net.read(*view(bench.valid)).logits
@@ -146,29 +164,47 @@ def fit_fusion(
     return frozen(net)
 
 
-def fit_regressor(bench: Bench, past: bool) -> MlpRegressor:
-    """Train the MLP that predicts what is lost."""
+def fit_regressor(bench: Bench) -> MlpRegressor:
+    """Train the MLP that predicts what is lost, mostly with the past known."""
     budget = bench.budget
     config = RecoveryConfig(DIMS, bins=BINS, past=PAST, dropout=0.1)
     net = MlpRegressor(config)
 
     def loss_of(_: int) -> Tensor:
-        batch = bench.sampler.draw(budget.batch)
-        return mlp_loss(net, batch.condition(past), batch.truth)
+        batch = bench.sampler.draw(budget.batch).forgetting(FORGOTTEN, bench.generator)
+        return mlp_loss(net, batch.condition(), batch.truth)
 
     return frozen(_fit(net, loss_of, budget.regressor))
 
 
+def centred(expected: MlpRegressor, condition: Condition) -> Condition:
+    """The same windows, of which what is generated is the deviation from a regressed mean."""
+    with torch.no_grad():
+        filled = expected.forward(condition)
+    return condition.around({name: tokens[:, 0] for name, tokens in filled.items()})
+
+
+def deviations(bench: Bench, expected: MlpRegressor) -> dict[Modality, Tensor]:
+    """Per modality (N, D), how far lost tokens of training windows are from what is expected."""
+    found: dict[Modality, list[Tensor]] = {name: [] for name in DIMS}
+    for _ in range(SPACE_BATCHES):
+        batch = bench.sampler.draw(bench.budget.batch)
+        condition = centred(expected, batch.condition())
+        assert condition.centre is not None
+        for name, rows in found.items():
+            rows.append((batch.truth[name] - condition.centre[name])[condition.wanted[name]])
+    return {name: torch.cat(rows) for name, rows in found.items()}
+
+
 def fit_recovery(
-    bench: Bench, reader: Fusion, past: bool, tokens: dict[Modality, Tensor]
+    bench: Bench, reader: Fusion, expected: MlpRegressor
 ) -> tuple[RecoveryNet, RecoveryNet]:
-    """Train the flow, and distil it into one step.
+    """Train the flow of the deviation from a regressed mean, and distil it into one step.
 
     Args:
         bench: data and budget.
         reader: frozen fusion of whole windows, for the losses on its output.
-        past: whether recovery is given the past.
-        tokens: per modality (N, D) standardised, to find the latent space.
+        expected: the mean.
 
     Returns:
         teacher and student.
@@ -184,43 +220,60 @@ def fit_recovery(
         decoder_layers=2,
     )
     teacher = RecoveryNet(config)
-    teacher.space.fit(tokens)
+    teacher.space.fit(deviations(bench, expected))
     flow = FlowConfig(draws=2)
 
     def flow_of(_: int) -> Tensor:
         batch = bench.sampler.draw(budget.batch)
-        return flow_loss(teacher, batch.condition(past), batch.truth, flow, bench.generator)
+        condition = centred(expected, batch.condition())
+        return flow_loss(teacher, condition, batch.truth, flow, bench.generator)
 
     frozen(_fit(teacher, flow_of, budget.teacher))
     student = student_of(teacher).requires_grad_(True)
 
     def map_of(_: int) -> Tensor:
-        batch = bench.sampler.draw(budget.batch)
-        made = distill(
-            student, teacher, reader, batch.condition(past), budget.distill, bench.generator
-        )
+        condition = centred(expected, bench.sampler.draw(budget.batch).condition())
+        made = distill(student, teacher, reader, condition, budget.distill, bench.generator)
         return made.losses["total"]
 
     return teacher, frozen(_fit(student, map_of, budget.student))
 
 
-def sampler_of(net: RecoveryNet, past: bool, solver: Solver) -> Fill:
-    """Samples of a recovery network."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Generator:
+    """A regressed mean and a network for the deviation from it.
 
-    def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
-        noise = draw_noise(net.config, len(batch), samples, generator)
-        with torch.no_grad():
-            return recover(net, batch.condition(past), noise, solver)
+    Attributes:
+        net: of the deviation.
+        expected: the mean.
+        solver: steps.
+        spread: share of the deviation that is added; at 0 all samples are the mean.
+    """
 
-    return fill
+    net: RecoveryNet
+    expected: MlpRegressor
+    solver: Solver
+    spread: float = 1.0
+
+    def fill(self, past: bool = True) -> Fill:
+        """Samples, with the past or without."""
+
+        def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
+            around = centred(self.expected, batch.condition(past))
+            noise = draw_noise(self.net.config, len(batch), samples, generator)
+            with torch.no_grad():
+                made = recover(self.net, around, noise, self.solver)
+            return drawn_in(dict(made), around, self.spread)
+
+        return fill
 
 
-def regressed(net: MlpRegressor, past: bool) -> Fill:
+def regressed(net: MlpRegressor) -> Fill:
     """The one prediction of a regressor."""
 
     def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
         with torch.no_grad():
-            return net.forward(batch.condition(past))
+            return net.forward(batch.condition())
 
     return fill
 

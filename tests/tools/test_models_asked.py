@@ -6,6 +6,7 @@ from tests.tools.test_models_page import row
 from tools.models_asked import (
     Line,
     asked,
+    clean_lines,
     drop_lines,
     encoder_lines,
     other_lines,
@@ -32,11 +33,20 @@ def test_drop_is_asked_for_by_the_end_of_the_interval() -> None:
 
 def test_every_rival_counts() -> None:
     rows = {"ours": row(), "drop": row((0.02, 0.01)), "zero": row((0.02, -0.01))}
-    (line,) = other_lines("RAVDESS", rows, "ravdess")
+    (line,) = other_lines("RAVDESS", rows)
     assert (line.reached, line.met) == ("1 of 2; least zero fill +2.0 [-1.0, +5.0]", False)
     rows |= {"plugin.ours": row(), "plugin.mean": row((0.02, 0.01), "plugin.ours")}
-    plug = list(other_lines("MOSI", rows, "mosi"))
-    assert [(line.what, line.met) for line in plug] == [("MOSI: plug-in, ours − mean fill", True)]
+    plug = list(other_lines("X", rows))[1:]
+    assert [(line.what, line.met) for line in plug] == [("X: plug-in, ours − mean fill", True)]
+
+
+def test_on_the_clean_set_drop_is_asked_for_by_value_and_likelihood() -> None:
+    rows = {"ours": row(), "drop": row((0.01, -0.007))}
+    rows["drop"]["behind"]["nll"] = {"fixed": [0.002, -0.01, 0.01]}
+    said = list(clean_lines("MOSI", rows))
+    assert [line.met for line in said] == [True, True, False]
+    assert said[2].reached == "+0.0020 [-0.0100, +0.0100]"
+    assert list(clean_lines("MOSI", {"ours": row()})) == []
 
 
 def test_the_student_may_lie_half_a_point_behind() -> None:

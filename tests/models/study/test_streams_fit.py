@@ -4,10 +4,11 @@ import torch
 
 from tacit.models.recovery.distill import DistillConfig
 from tacit.models.recovery.flow import Solver
+from tacit.models.recovery.network import RecoveryConfig, RecoveryNet
 from tacit.models.study import streams_fit as fit
-from tacit.models.study.streams_batches import Sampler, Standard
+from tacit.models.study.streams_batches import Batch, Sampler, Shown, Standard
 from tacit.models.study.streams_fit import Bench, Best, Budget
-from tacit.models.study.streams_windows import BINS, NAMES
+from tacit.models.study.streams_windows import BINS, NAMES, PAST
 from tests.models.study.test_streams_windows import stream
 
 TINY = Budget(
@@ -56,7 +57,7 @@ def test_the_best_weights_are_kept_not_the_last() -> None:
 
 
 def test_a_regressor_beats_zero(bench: Bench) -> None:
-    made = fit.regressed(fit.fit_regressor(bench, past=True), past=True)
+    made = fit.regressed(fit.fit_regressor(bench))
     filled = made(bench.valid, 1, bench.generator)
     error = nothing = 0.0
     for name in NAMES:
@@ -69,16 +70,38 @@ def test_a_regressor_beats_zero(bench: Bench) -> None:
 
 def test_recovery_gives_different_samples_where_something_is_lost(bench: Bench) -> None:
     reader = fit.fit_fusion(bench, lambda b: b.whole(past=False), None, past=False)
-    tokens = {m: bench.valid.tokens[m][bench.valid.measured[m]] for m in NAMES}
-    _, student = fit.fit_recovery(bench, reader, True, tokens)
-    made = fit.sampler_of(student, True, Solver(1, student=True))
-    filled = made(bench.valid, 3, bench.generator)
+    expected = fit.fit_regressor(bench)
+    _, student = fit.fit_recovery(bench, reader, expected)
+    made = fit.Generator(student, expected, Solver(1, student=True))
+    filled = made.fill()(bench.valid, 3, bench.generator)
     for name in NAMES:
         assert filled[name].shape[:3] == (40, 3, BINS)
         assert torch.isfinite(filled[name]).all()
         lost, kept = bench.valid.lost[name], bench.valid.kept[name]
         assert float(filled[name].std(dim=1)[lost].mean()) > 0.01
         assert torch.equal(filled[name][:, 0][kept], bench.valid.truth[name][kept])
+
+
+def test_without_its_deviation_recovery_is_the_regression(bench: Bench) -> None:
+    expected = fit.fit_regressor(bench)
+    net = RecoveryNet(RecoveryConfig(fit.DIMS, bins=BINS, past=PAST, latent=4, width=8))
+    made = fit.Generator(net, expected, Solver(1), spread=0.0).fill()
+    filled = made(bench.valid, 2, bench.generator)
+    mean = fit.regressed(expected)(bench.valid, 1, bench.generator)
+    for name in NAMES:
+        for sample in (0, 1):
+            torch.testing.assert_close(filled[name][:, sample], mean[name][:, 0])
+
+
+def test_an_opinion_is_the_mean_of_probabilities(bench: Bench) -> None:
+    def view(batch: Batch) -> Shown:
+        return batch.whole(past=False)
+
+    two = [fit.fit_fusion(bench, view, None, past=False) for _ in range(2)]
+    each = [fit.opinion(view, net)(bench.valid).softmax(dim=1) for net in two]
+    together = fit.opinion(view, *two)(bench.valid).softmax(dim=1)
+    torch.testing.assert_close(together, (each[0] + each[1]) / 2)
+    assert not torch.allclose(each[0], each[1])
 
 
 def test_held_values_are_those_before_the_gap(bench: Bench) -> None:
