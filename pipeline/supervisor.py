@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from .job import Job
 from .process_facts import activity, memory_bytes
-from .watch import Deadlines, Watch
+from .watch import Deadlines, LoadingWatch, Watch
 
 NS_PER_S: Final = 1_000_000_000
 LOAD_NS: Final = 180 * NS_PER_S
@@ -222,6 +222,7 @@ class Supervised:
         self._care = care or Care()
         self._watch = None if self._care.deadlines is None else Watch(self._care.deadlines)
         self._began_ns: int | None = None
+        self._loading = LoadingWatch()
         self._memory_ns = 0
         self._ended: tuple[Cause, str] | None = None
 
@@ -254,6 +255,7 @@ class Supervised:
         self._ready = False
         self.starts += 1
         self._revive_ns = self._began_ns = None
+        self._loading = LoadingWatch()
         self.process.start(self._job.model_copy(update={"epoch": self.epoch}))
 
     def check(self, now_ns: int) -> Death | None:
@@ -309,6 +311,8 @@ class Supervised:
             self._began_ns = now_ns if self._began_ns is None else self._began_ns
             if now_ns - self._began_ns > LOAD_NS:
                 self.kill(how=f"not loaded after {LOAD_NS // NS_PER_S} s, was ended")
+            elif self._loading.look(now_ns, activity(pid)) == "hung":
+                self.kill(how="hung while it loaded, was ended")
             return
         if not watch.due(now_ns):
             return

@@ -16,6 +16,8 @@ NS_PER_S: Final = 1_000_000_000
 MOST_PER_LOOK_NS: Final = 250 * NS_PER_MS
 SOFT_NS: Final = 500 * NS_PER_MS
 MOST_HARD_NS: Final = 10 * NS_PER_S
+STILL_NS: Final = 20 * NS_PER_S
+"""A worker that loads uses the processor or waits for the disk; one that does neither is stuck."""
 BEAT_NS: Final = 200 * NS_PER_MS
 """How often a worker that has nothing else to say says that it lives."""
 
@@ -90,3 +92,28 @@ class Watch:
         if now_ns - self._heard_ns > self.deadlines.wall_ns:
             return "hung"
         return "silent" if self.silent else "well"
+
+
+class LoadingWatch:
+    """Follows a worker that loads its models, which says nothing: what it does has to show it.
+
+    It lives while it uses the processor, wants to, or waits for a disk. How long all of that may
+    take is for the caller to say.
+    """
+
+    def __init__(self) -> None:
+        self._looked_ns: int | None = None
+        self._still_ns = 0
+        self._cpu_ns = 0
+
+    def look(self, now_ns: int, seen: Activity | None) -> Verdict:
+        """Judge it; see `Watch.look`. Where nothing is known of processes, it is well."""
+        since_ns = now_ns if self._looked_ns is None else self._looked_ns
+        self._looked_ns = now_ns
+        if seen is None or seen.state in "RD" or seen.cpu_ns > self._cpu_ns:
+            self._still_ns = 0
+            self._cpu_ns = self._cpu_ns if seen is None else seen.cpu_ns
+            return "well"
+        self._still_ns += min(max(now_ns - since_ns, 0), MOST_PER_LOOK_NS)
+        most_ns = SOFT_NS if seen.state in "Tt" else STILL_NS
+        return "hung" if self._still_ns > most_ns else "well"

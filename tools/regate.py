@@ -3,12 +3,14 @@
     python tools/regate.py --root ../shared/data --windows 2000
 
 Everything else stays as it was trained. Validation fits and opens; the test part gives the figures
-of the manifest and of docs/models.md.
+of the manifest and of docs/models.md, which are put into results/recovery/paired.json as well.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import torch
 import typer
@@ -20,6 +22,7 @@ from tacit.models.training.fusion_data import Collector
 from tacit.models.training.recovery_regate import regate
 from tacit.models.training.recovery_run import RunConfig
 
+RESULT: Final = Path("results/recovery/paired.json")
 app = typer.Typer(add_completion=False)
 
 
@@ -30,6 +33,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Instead of WEIGHTS/recovery.")] = None,
     cache: Annotated[Path, typer.Option(help="For tokens.")] = Path("runs/cache"),
     windows: Annotated[int, typer.Option(min=50, help="Per gap and part.")] = 2000,
+    result: Annotated[Path, typer.Option(help="Comparison that shows the figures.")] = RESULT,
 ) -> None:
     """Fit and write."""
     console = Console()
@@ -39,10 +43,21 @@ def main(
     config = replace(plain, fusion=own, gate=replace(plain.gate, windows=windows))
     try:
         data = Collector(root, weights, own.data, cache, console.print).collect()
-        regate(data, weights, out or weights / "recovery", config, console.print)
+        made = regate(data, weights, out or weights / "recovery", config, console.print)
     except ModelError as exc:
         typer.echo(f"regate: {exc}", err=True)
         raise typer.Exit(1) from exc
+    if result.exists():
+        note(result, made.metrics, windows)
+
+
+def note(result: Path, metrics: Mapping[str, float], windows: int) -> None:
+    """Put a manifest's figures of all gaps into the comparison of fills."""
+    found = json.loads(result.read_text(encoding="utf-8"))
+    parts = ("valid.", "test.")
+    found["gate"] = {name: v for name, v in metrics.items() if name.startswith(parts)}
+    found["gate_windows"] = windows
+    result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

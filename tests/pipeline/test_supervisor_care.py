@@ -104,6 +104,16 @@ def test_loading_has_an_end(start: Start, monkeypatch: pytest.MonkeyPatch) -> No
     assert "not loaded after 0 s" in until_dead(worker).detail
 
 
+def test_a_worker_stopped_while_it_loads_is_ended(start: Start) -> None:
+    worker = start(SLEEPS, Care(Deadlines(NS_PER_S)))
+    pid = worker.process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    death = until_dead(worker)
+    assert death.cause == "worker_hung"
+    assert death.detail == "face worker: hung while it loaded, was ended"
+
+
 def test_the_breaker_opens_for_hangs_as_well(start: Start) -> None:
     worker = start(SLEEPS, Care(Deadlines(NS_PER_S // 100)), RestartRule(1, 1, breaker_deaths=2))
     for permanent in (False, True):

@@ -1,7 +1,7 @@
 import pytest
 
 from tacit.pipeline.process_facts import Activity
-from tacit.pipeline.watch import MOST_HARD_NS, Deadlines, Watch
+from tacit.pipeline.watch import MOST_HARD_NS, STILL_NS, Deadlines, LoadingWatch, Watch
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -83,3 +83,35 @@ def test_a_look_is_due_only_for_one_that_is_late() -> None:
     watch.heard(S)
     assert not watch.due(S + 400 * MS)
     assert watch.due(S + 401 * MS)
+
+
+def stuck_after(states: str, share: float = 0.0) -> int | None:
+    """When a worker that loads is given up; one state per second, looked at every 50 ms."""
+    watch, cpu_ns = LoadingWatch(), 0
+    for number, state in enumerate(states):
+        for now_ns in range(number * S, (number + 1) * S, LOOK):
+            cpu_ns += round(share * LOOK)
+            if watch.look(now_ns, Activity(state, cpu_ns)) == "hung":
+                return now_ns
+    return None
+
+
+def test_loading_is_work_or_waiting_for_a_disk() -> None:
+    assert stuck_after("R" * 100) is None
+    assert stuck_after("D" * 100) is None
+    assert stuck_after("S" * 100, share=0.1) is None
+    found = stuck_after("S" * 100)
+    assert found is not None
+    assert STILL_NS < found <= STILL_NS + 2 * LOOK
+    assert stuck_after(("S" * 15 + "R") * 6) is None
+
+
+def test_a_worker_that_was_stopped_while_it_loads_is_found_within_a_second() -> None:
+    found = stuck_after("R" * 3 + "T" * 10)
+    assert found is not None
+    assert 3.4 * S < found <= 3.6 * S
+
+
+def test_a_loading_worker_of_which_nothing_is_known_is_left_alone() -> None:
+    watch = LoadingWatch()
+    assert {watch.look(k * S, None) for k in range(200)} == {"well"}

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tacit.stream.packet import NS_PER_MS
+from tacit.pipeline.server.run import give_back_memory
+from tacit.stream.packet import NS_PER_MS, NS_PER_S
 from tools.fault_rows.rig import Person, Rig, alive, is_result, resident_mib
 from tools.fault_rows.workers import WORKERS, Break, back_again, blow_up, kill, stop
 
@@ -16,6 +17,8 @@ WAYS: Final[dict[str, Break]] = {"killed": kill, "stopped": stop, "out of memory
 PATIENCE_S: Final = 90.0
 MOST_GAP_HOPS: Final = 2.0
 MOST_GROWN_MIB: Final = 60.0
+KEPT_NS: Final = 10 * NS_PER_S
+"""How long events are kept by whoever looks at them; a gap is looked for since its incident."""
 MOST_DEATHS: Final = 4
 """With the fifth of one worker within a minute it stays down, as it should."""
 
@@ -52,9 +55,10 @@ def run_campaign(
         rig.turns.died(worker)
         pids |= set(_pids(rig))
         incidents.append(incident)
+        person.forget(time.monotonic_ns() - KEPT_NS)
         say(
             f"{len(incidents):>3}/{len(plan)} {worker} {way}: back after "
-            f"{incident['back_ms']} ms, gap {incident['gap_hops']} hops"
+            f"{incident['back_ms']} ms, gap {incident['gap_hops']} hops, {incident['mib']:.0f} MiB"
         )
     after = _held()
     missing = person.missing()
@@ -103,6 +107,7 @@ def _break(rig: Rig, person: Person, worker: str, way: str) -> dict[str, Any]:
         "respawned_ms": None if respawned_ms is None else round(respawned_ms),
         "back_ms": None if back is None else round((back.at_ns - since_ns) / NS_PER_MS),
         "gap_hops": None if gap is None else round(gap, 2),
+        "mib": round(resident_mib(), 1),
     }
 
 
@@ -111,6 +116,7 @@ def _pids(rig: Rig) -> list[int]:
 
 
 def _held() -> dict[str, float]:
+    give_back_memory()  # as a server does twice a minute; what stays is held
     return {
         "mib": resident_mib(),
         "descriptors": len(os.listdir("/proc/self/fd")),

@@ -81,6 +81,13 @@ class Hearing:
         with self._changed:
             return list(self._by_session.get(session_id, []))
 
+    def forget(self, session_id: str, before_ns: int) -> list[Marked]:
+        """Keep no event from before a moment; gives those that were kept."""
+        with self._changed:
+            kept = self._by_session.get(session_id, [])
+            self._by_session[session_id] = [m for m in kept if m.at_ns >= before_ns]
+            return [m for m in kept if m.at_ns < before_ns]
+
     def wait(
         self, session_id: str, found: Callable[[Any], bool], since_ns: int, limit_s: float
     ) -> Marked | None:
@@ -120,6 +127,14 @@ class Person:
         self._hearing = hearing
         self._end = end
         self._handle = handle
+        self._forgotten: set[int] = set()
+
+    def forget(self, before_ns: int) -> None:
+        """Keep of the events before a moment only which windows were read; not while waiting.
+
+        Thousands of events would otherwise count as memory of the engine, whose process this is.
+        """
+        self._forgotten |= _window_ends(self._hearing.forget(self.session_id, before_ns))
 
     def wait(
         self, found: Callable[[Any], bool], since_ns: int = 0, limit_s: float = PATIENCE_S
@@ -141,7 +156,7 @@ class Person:
 
     def missing(self) -> int:
         """Windows that were never read, before the last that was."""
-        ends = {m.event.window.end_ms for m in self.events if is_result(m.event)}  # type: ignore[attr-defined]
+        ends = self._forgotten | _window_ends(self.events)
         return 0 if not ends else (max(ends) - min(ends)) // HOP_MS + 1 - len(ends)
 
     def dropped(self) -> dict[str, int]:
@@ -171,6 +186,11 @@ class Person:
 def is_result(event: Event) -> bool:
     """Whether an event is the first reading of a window."""
     return isinstance(event, MeasurementResult)
+
+
+def _window_ends(events: list[Marked]) -> set[int]:
+    """Which windows were read."""
+    return {m.event.window.end_ms for m in events if isinstance(m.event, MeasurementResult)}
 
 
 def reads(modality: Modality) -> Callable[[Event], bool]:

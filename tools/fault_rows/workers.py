@@ -13,7 +13,8 @@ from tacit.pipeline.events import Event
 from tacit.pipeline.faults.outcome import Outcome
 from tacit.pipeline.job import Job
 from tacit.pipeline.plan import on_bus
-from tacit.pipeline.supervisor import RestartRule, Supervised, WorkerProcess
+from tacit.pipeline.supervisor import Care, RestartRule, Supervised, WorkerProcess
+from tacit.pipeline.watch import Deadlines
 from tacit.stream.endpoints import bus_place
 from tacit.stream.packet import NS_PER_MS, NS_PER_S
 from tools.fault_rows.registry import Setting, fault
@@ -39,6 +40,7 @@ SLOW_S: Final = 7.0
 MEMORY_MS: Final = 4000.0
 """The memory grows by 640 MiB a second, and a worker may have 1 GiB."""
 HUNG_MS: Final = 10_000.0
+DEADLINES: Final = Deadlines(NS_PER_S)
 Break = Callable[[int], None]
 
 
@@ -73,12 +75,13 @@ def broken(rig: Rig, worker: str, how: Break) -> Outcome:
 
 
 def back_again(worker: str) -> Callable[[Event], bool]:
-    """Finds what shows that a worker that was replaced does its work."""
+    """Finds what shows that a worker that was replaced does its work.
+
+    A window reaches back for seconds, so that what is measured in one may be older than the death.
+    """
     match worker:
-        case "face":
-            return reads("face")
-        case "text":
-            return used("text")
+        case "face" | "audio" | "text":
+            return used(worker)
         case _:
             return reads("audio")
 
@@ -156,6 +159,25 @@ def worker_fails_to_load(setting: Setting) -> Outcome:
     return outcome
 
 
+@fault(20, "worker-hangs-at-start", "P", detect_ms=2000)
+def worker_hangs_at_start(setting: Setting) -> Outcome:
+    """A worker stops before it has loaded, when it gives no signs of life yet."""
+    outcome = Outcome()
+    with _supervised(setting.folder) as worker:
+        worker.start()
+        pid = worker.process.pid
+        assert pid is not None
+        since_ns, death = broken_ns(pid, stop), None
+        while death is None and time.monotonic_ns() - since_ns < PATIENCE_S * NS_PER_S:
+            time.sleep(0.01)
+            death = worker.check(time.monotonic_ns())
+        outcome.detected_ms = (time.monotonic_ns() - since_ns) / NS_PER_MS
+        outcome.check("it is ended", death is not None and not alive(pid))
+        detail = "" if death is None else death.detail
+        outcome.check("it is said to have hung", "hung while it loaded" in detail, detail)
+    return outcome
+
+
 @fault(21, "crash-loop", "P")
 def crash_loop(setting: Setting) -> Outcome:
     """A worker dies at every start: it waits 1, 2, 4, 8 s, and stays down after the fifth."""
@@ -224,7 +246,8 @@ class _supervised:
         settings = Settings(asr="off", weights=self._folder / "none")
         job = on_bus(Job(settings=settings, live=1), place, "face")
         job = job.model_copy(update={"listen": place.endpoint("to-face")})
-        self._worker = Supervised(WorkerProcess("face", self._folder), job, RestartRule())
+        process = WorkerProcess("face", self._folder)
+        self._worker = Supervised(process, job, RestartRule(), Care(DEADLINES))
         return self._worker
 
     def __exit__(self, *_error: object) -> None:

@@ -12,7 +12,7 @@ from tools.fault_rows.workers import blow_up, broken_ns, ended_ns, kill, stop
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("name", ["worker-fails-to-load", "crash-loop"])
+@pytest.mark.parametrize("name", ["worker-fails-to-load", "worker-hangs-at-start", "crash-loop"])
 def test_workers_that_cannot_start_are_given_up_in_words(name: str, tmp_path: Path) -> None:
     run_patiently(name, tmp_path)
 
