@@ -188,6 +188,19 @@ def stream_lines(results: Path) -> Iterator[Line]:
             yield Line(what, "low end > 0", points(above[name]), above[name][1] > 0.0)
 
 
+def baseline_lines(results: Path) -> Iterator[Line]:
+    """What a causal baseline keeps of what all clips of a person would give."""
+    found = load(results / "baseline" / "ravdess.json")
+    for people, parts in (found or {"splits": {}})["splits"].items():
+        for features, part in parts.items():
+            kept = part["figures"][CAUSAL]["share"][0]
+            what = f"baseline, {people}, {features}: {CAUSAL} keeps of the transductive gain"
+            yield at_least(what, 0.5, kept)
+
+
+CAUSAL: Final = "running"
+
+
 def speed_lines(results: Path) -> Iterator[Line]:
     """Time of recovery and fusion."""
     found = load(results / "bench" / "recover.json")
@@ -213,7 +226,7 @@ def by_student(figures: Mapping[str, float]) -> float:
 
 
 FINDERS: Final[tuple[Callable[[Path], Iterator[Line]], ...]] = (
-    encoder_lines, shipped_lines, study_lines, stream_lines, speed_lines,
+    encoder_lines, shipped_lines, study_lines, stream_lines, baseline_lines, speed_lines,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from tests.tools.test_models_page import row
 from tools.models_asked import (
     Line,
     asked,
+    baseline_lines,
     clean_lines,
     drop_lines,
     encoder_lines,
@@ -71,6 +72,16 @@ def test_the_shipped_gaps_are_counted(tmp_path: Path) -> None:
     assert [line.met for line in lines] == [False, False, False]
     assert lines[0].reached == "1 of 2; worst 0.140 (face|text)"
     assert list(shipped_lines(tmp_path / "nowhere")) == []
+
+
+def test_a_causal_baseline_keeps_half_or_not(tmp_path: Path) -> None:
+    figures = {name: {"figures": {"running": {"share": [share, 0.0, 1.0]}}} for name, share in (
+        ("audio", 0.6), ("face", 0.4),
+    )}  # fmt: skip
+    content = {"splits": {"test actors": figures}}
+    lines = list(baseline_lines(written(tmp_path, "baseline/ravdess.json", content)))
+    assert [line.met for line in lines] == [True, False]
+    assert list(baseline_lines(tmp_path / "nowhere")) == []
 
 
 def test_streams_and_speed(tmp_path: Path) -> None:
