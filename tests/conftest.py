@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from tests.fakes.serving import Serving, serving
 
 # Before torch is imported: small models are slower on many threads, and stall where cores are busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts jobs in its background deaf to interrupts, and so would be what the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ from tacit.stream.packet import NS_PER_MS
 from tacit.stream.player import FilePlayer
 from tools.fault_rows.clip import BLOCK_NS, PICTURE_NS, sample_clip, sample_path
 from tools.fault_rows.server import Server
+from tools.fault_rows.turns import Turns
 from tools.tiny_whisper.convert import save, vocabulary
 from tools.tiny_whisper.net import Shape, TinyWhisper
 
 READY_S: Final = 240.0
-APART_S: Final = 61.0
 PATIENCE_S: Final = 60.0
 """Longest wait for something that should take seconds: the machine may be busy."""
 HOP_MS: Final = 500
@@ -246,35 +245,6 @@ class ClipPlayer:
             if number % 2 == 0:
                 self._handle.picture(clip.picture(number // 2), t_ns, PICTURE_NS)
             number += 1
-
-
-class Turns:
-    """Keeps the deaths of each worker apart, however fast a machine runs through the faults.
-
-    A worker's back-off doubles with each death within a minute.
-
-    Args:
-        now_s: the clock.
-        sleep: waits for so many seconds.
-    """
-
-    def __init__(
-        self,
-        now_s: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._now_s, self._sleep = now_s, sleep
-        self._deaths_s: defaultdict[str, list[float]] = defaultdict(list)
-
-    def wait(self, worker: str, most: int) -> None:
-        """Wait until the next death of a worker is at most the `most`th within a minute."""
-        before = self._deaths_s[worker]
-        if len(before) >= most:
-            self._sleep(max(0.0, before[-most] + APART_S - self._now_s()))
-
-    def died(self, worker: str) -> None:
-        """Take note that a worker has just died."""
-        self._deaths_s[worker].append(self._now_s())
 
 
 class Rig:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes.fault_runs import rig, run_patiently
 from tests.fakes.small_session import packets, run
-from tools.fault_rows.rig import Hearing, Person, Rig, Turns, alive, is_result, reads, resident_mib
+from tools.fault_rows.rig import Hearing, Person, Rig, alive, is_result, reads, resident_mib
 
 __all__ = ["rig"]
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -44,19 +44,3 @@ def test_forgotten_windows_still_count() -> None:
 def test_small_things() -> None:
     assert resident_mib() > 10
     assert not alive(2**22 + 1)
-
-
-def test_deaths_of_a_worker_are_kept_apart_and_others_do_not_wait() -> None:
-    now_s = 0.0
-
-    def sleep(seconds: float) -> None:
-        nonlocal now_s
-        now_s += seconds
-
-    turns = Turns(lambda: now_s, sleep)
-    for wanted_s in (0.0, 5.0, 61.0, 66.0, 122.0):
-        turns.wait("face", 2)
-        turns.wait("audio", 2)
-        assert now_s == wanted_s
-        turns.died("face")
-        sleep(5.0)
