@@ -220,7 +220,8 @@ def study(root: Path, name: str) -> str:
                 ]
             )
         parts.append(table(columns, body))
-        if steps := step_table(rows):
+        steps = step_table(rows) if float(share) == 1.0 else ""
+        if steps:
             parts.append(f"**Steps and samples**, UAR over the fixed subsets\n\n{steps}")
         if "near" in part:
             parts.append(near_table(part["near"], rows))
