@@ -76,6 +76,14 @@ def approaches() -> dict[str, Approach]:
             "the shipped recipe with a third of its epochs: little noise first, then all of it",
             replace(shipped, before=(replace(GENTLE, epochs=15), Course(3, 7e-4)), epochs=7),
         ),
+        "courses-long": Approach(
+            "the shipped recipe with half as many epochs again",
+            replace(
+                shipped,
+                before=(replace(GENTLE, epochs=68), Course(12, 7e-4)),
+                epochs=21,
+            ),
+        ),
         "courses": Approach("the shipped recipe: little noise first, then all of it", shipped),
     }
 

@@ -106,15 +106,16 @@ def test_streams_and_speed(tmp_path: Path) -> None:
 
 
 def test_encoders_and_the_table(tmp_path: Path) -> None:
+    crossed = {"folds": 5, "actors": 20, "uar": {"value": 0.6, "low": 0.5, "high": 0.7}}
     audio = {
         "approaches": [
-            {"name": "x", "cv_all": {"folds": 5, "uar": {"value": 0.6, "low": 0.5, "high": 0.7}}},
-            {"name": "y", "cv_all": {"folds": 2, "uar": {"value": 0.9, "low": 0.8, "high": 1.0}}},
+            {"name": "functionals", "cv_all": crossed | {"uar": {"value": 0.9}}},
+            {"name": "courses", "cv_all": crossed},
         ],
         "final": {"test": {"uar": 0.71, "snr": {"10": 0.5}}},
     }
     lines = list(encoder_lines(written(tmp_path, "encoders/audio.json", audio)))
     assert [line.met for line in lines] == [False, True, False]
     shown = asked([*lines, Line("a", "b", None, None)])
-    assert "| voice, five folds over 20 actors (x): UAR | ≥ 0.7 | 0.600 [0.500, 0.700] |" in shown
+    assert "| voice, 5 folds over 20 actors: UAR | ≥ 0.7 | 0.600 [0.500, 0.700] |" in shown
     assert shown.endswith("| a | b | – | not measured |")
