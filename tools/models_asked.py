@@ -190,6 +190,9 @@ def stream_lines(results: Path) -> Iterator[Line]:
             yield Line(what, "low end > 0", points(above[name]), above[name][1] > 0.0)
 
 
+CAUSAL: Final = "running"
+
+
 def baseline_lines(results: Path) -> Iterator[Line]:
     """What a causal baseline keeps of what all clips of a person would give."""
     found = load(results / "baseline" / "ravdess.json")
@@ -198,9 +201,6 @@ def baseline_lines(results: Path) -> Iterator[Line]:
             kept = part["figures"][CAUSAL]["share"][0]
             what = f"baseline, {people}, {features}: {CAUSAL} keeps of the transductive gain"
             yield at_least(what, 0.5, kept)
-
-
-CAUSAL: Final = "running"
 
 
 def speed_lines(results: Path) -> Iterator[Line]:

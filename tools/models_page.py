@@ -276,8 +276,10 @@ def near_table(near: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         "**Nearness**: the same test samples with one modality hidden, filled in one token space, "
         "that of the second generation. R²: share of the lost tokens' variance that the mean of "
         "the samples explains; energy distance: of single samples to the truth, per root of the "
-        "dimension; UAR: of the reading tuned to that filling, from the tables here; time: of the "
-        "processor, per window in a batch, all samples.\n\n"
+        "dimension; UAR: from the tables here, where flows and regression are read by the second "
+        "generation, flows all by the fusion tuned to the one-step student, and the other fills by "
+        "fusions of the first tuned to each; time: of the processor, per window in a batch, all "
+        "samples.\n\n"
     ) + table(columns, body)
 
 

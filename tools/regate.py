@@ -3,7 +3,8 @@
     python tools/regate.py --root ../shared/data --windows 2000
 
 Everything else stays as it was trained. Validation fits and opens; the test part gives the figures
-of the manifest and of docs/models.md, which are put into results/recovery/paired.json as well.
+of the manifest and, where the shipped weights are replaced, of docs/models.md by way of
+results/recovery/paired.json.
 """
 
 import json
@@ -47,7 +48,7 @@ def main(
     except ModelError as exc:
         typer.echo(f"regate: {exc}", err=True)
         raise typer.Exit(1) from exc
-    if result.exists():
+    if out is None and result.exists():
         note(result, made.metrics, windows)
 
 

@@ -9,6 +9,8 @@ results/study/NAME.json, from which `tools/models_docs.py` makes docs/models.md.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
@@ -31,6 +33,16 @@ RUNS: Final = ROOT / "runs"
 FOLDS: Final = {"ravdess": 5, "ravdess_raw": 5, "mosi": 1, "mosi_given": 1}
 
 app = typer.Typer(add_completion=False, help=__doc__)
+
+
+@contextmanager
+def mistakes_in_a_line() -> Iterator[None]:
+    """Say what was wrong and end with status 1."""
+    try:
+        yield
+    except ModelError as exc:
+        typer.echo(f"study: {exc}", err=True)
+        raise typer.Exit(1) from exc
 
 
 def store_of(study: str) -> CellStore:
@@ -92,13 +104,10 @@ def run(
 ) -> None:
     """Compute the cells that are missing."""
     torch.set_num_threads(1)
-    try:
+    with mistakes_in_a_line():
         tasks, store, wanted = Tasks(root, cache), store_of(study), methods_of(methods)
         for job in jobs_of(study, seeds, shares, folds):
             run_job(job, partial(tasks.task, job), wanted, store, (perf_counter, typer.echo))
-    except ModelError as exc:
-        typer.echo(f"study: {exc}", err=True)
-        raise typer.Exit(1) from exc
 
 
 @app.command()
@@ -111,14 +120,11 @@ def near(
 ) -> None:
     """Measure how near each way of filling comes to what was lost, where that is missing."""
     torch.set_num_threads(1)
-    try:
+    with mistakes_in_a_line():
         tasks, store = Tasks(root, cache), near_store_of(study)
         for job in jobs_of(study, seeds, shares):
             if nearness.run_job(job, partial(tasks.task, job), store, process_time):
                 typer.echo(f"{job.name}: done")
-    except ModelError as exc:
-        typer.echo(f"study: {exc}", err=True)
-        raise typer.Exit(1) from exc
 
 
 @app.command(name="sum")
@@ -127,16 +133,13 @@ def sum_up(
     folds: Annotated[str, typer.Option(help="That count, such as 0,3; all if left out.")] = "",
 ) -> None:
     """Figures with intervals from all finished cells."""
-    try:
+    with mistakes_in_a_line():
         chosen = [int(word) for word in folds.split(",") if word] or None
         summary = summarise(study, store_of(study), chosen)
         near_lines = list(near_store_of(study).finished().values())
         for share, part in summary["shares"].items():
             own = [line for line in near_lines if line["share"] == float(share)]
             part |= {"near": nearness.summarise(own)} if own else {}
-    except ModelError as exc:
-        typer.echo(f"study: {exc}", err=True)
-        raise typer.Exit(1) from exc
     inner = study.endswith("-inner")
     path = (RUNS / "study" if inner else RESULTS) / f"{study}.json"
     path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")

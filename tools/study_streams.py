@@ -18,6 +18,8 @@ from tacit.models.study.streams_summary import summarise
 from tacit.models.study.streams_tokens import load_takes
 
 RESULT: Final = Path("results/streams/summary.json")
+EARLIER: Final = Path("earlier/whole-tokens.json")
+"""Beside the result: figures of the version before, whose test part was read."""
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -60,11 +62,13 @@ def summary(
     if not whole:
         raise typer.BadParameter(f"{runs}: no seed has all {streams.FOLDS} splits")
     result = summarise(whole) | {"command": "python tools/study_streams.py run, then summary"}
+    beside = out.parent / EARLIER
+    earlier = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
     shown: dict[str, Any] = {
         "title": streams_tables.TITLE,
         "protocol": streams_tables.PROTOCOL,
         "tables": streams_tables.tables(result["lost"]),
-        "notes": streams_tables.notes(result["lost"], len(result["seeds"])),
+        "notes": streams_tables.notes(result["lost"], len(result["seeds"]), earlier),
     }
     result = shown | result
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -113,6 +113,12 @@ class MlpRegressor(nn.Module):
         }
         return fill_with(condition, shaped)
 
+    @torch.no_grad()
+    def centred(self, condition: Condition) -> Condition:
+        """The same windows with what is predicted as the centre of what is generated."""
+        made = self.forward(condition)
+        return condition.around({name: tokens[:, 0] for name, tokens in made.items()})
+
     def _seen(self, condition: Condition, name: Modality) -> Tensor:
         mask = condition.measured[name]
         here = torch.where(mask.unsqueeze(-1), condition.values[name], 0.0)

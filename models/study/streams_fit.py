@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from ..features import Modality
 from ..fusion import Fusion, FusionConfig
-from ..recovery.condition import Condition
 from ..recovery.distill import DistillConfig, distill, student_of
 from ..recovery.fills import MlpRegressor, hold_last, mlp_loss
 from ..recovery.flow import FlowConfig, Solver, draw_noise, flow_loss, recover
@@ -177,19 +176,12 @@ def fit_regressor(bench: Bench) -> MlpRegressor:
     return frozen(_fit(net, loss_of, budget.regressor))
 
 
-def centred(expected: MlpRegressor, condition: Condition) -> Condition:
-    """The same windows, of which what is generated is the deviation from a regressed mean."""
-    with torch.no_grad():
-        filled = expected.forward(condition)
-    return condition.around({name: tokens[:, 0] for name, tokens in filled.items()})
-
-
 def deviations(bench: Bench, expected: MlpRegressor) -> dict[Modality, Tensor]:
     """Per modality (N, D), how far lost tokens of training windows are from what is expected."""
     found: dict[Modality, list[Tensor]] = {name: [] for name in DIMS}
     for _ in range(SPACE_BATCHES):
         batch = bench.sampler.draw(bench.budget.batch)
-        condition = centred(expected, batch.condition())
+        condition = expected.centred(batch.condition())
         assert condition.centre is not None
         for name, rows in found.items():
             rows.append((batch.truth[name] - condition.centre[name])[condition.wanted[name]])
@@ -225,14 +217,14 @@ def fit_recovery(
 
     def flow_of(_: int) -> Tensor:
         batch = bench.sampler.draw(budget.batch)
-        condition = centred(expected, batch.condition())
+        condition = expected.centred(batch.condition())
         return flow_loss(teacher, condition, batch.truth, flow, bench.generator)
 
     frozen(_fit(teacher, flow_of, budget.teacher))
     student = student_of(teacher).requires_grad_(True)
 
     def map_of(_: int) -> Tensor:
-        condition = centred(expected, bench.sampler.draw(budget.batch).condition())
+        condition = expected.centred(bench.sampler.draw(budget.batch).condition())
         made = distill(student, teacher, reader, condition, budget.distill, bench.generator)
         return made.losses["total"]
 
@@ -259,7 +251,7 @@ class Generator:
         """Samples, with the past or without."""
 
         def fill(batch: Batch, samples: int, generator: torch.Generator) -> dict[Modality, Tensor]:
-            around = centred(self.expected, batch.condition(past))
+            around = self.expected.centred(batch.condition(past))
             noise = draw_noise(self.net.config, len(batch), samples, generator)
             with torch.no_grad():
                 made = recover(self.net, around, noise, self.solver)

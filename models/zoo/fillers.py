@@ -205,15 +205,18 @@ class Regression:
         self, condition: Condition, samples: int, seed: int, rows: Rows = None
     ) -> Mapping[Modality, Tensor]:
         """See `Filler.fill`."""
-        if self._net is None:
-            raise ModelError("Regression is not fitted yet")
-        filled: Mapping[Modality, Tensor] = self._net(condition)
+        filled: Mapping[Modality, Tensor] = self._fitted(condition)
         return filled
 
     def centred(self, condition: Condition) -> Condition:
         """The same windows with the mean as the centre of what is generated."""
-        filled = self.fill(condition, 1, 0)
-        return condition.around({name: tokens[:, 0] for name, tokens in filled.items()})
+        return self._fitted.centred(condition)
+
+    @property
+    def _fitted(self) -> MlpRegressor:
+        if self._net is None:
+            raise ModelError("Regression is not fitted yet")
+        return self._net
 
     def networks(self) -> tuple[nn.Module, ...]:
         """See `Filler.networks`."""

@@ -1,5 +1,5 @@
 from tacit.models.study.streams_summary import summarise
-from tacit.models.study.streams_tables import notes, tables
+from tacit.models.study.streams_tables import MAIN, notes, tables
 from tests.models.study.test_streams_summary import OURS, record
 from tools.result_tables import as_markdown
 
@@ -12,6 +12,16 @@ def test_notes_say_which_line_is_met() -> None:
     assert any("is itself" in line for line in worse) is False
     assert worse[0] == "1 seed; three are wanted."
     assert any("drop+KD +0.0 [+0.0, +0.0], no difference shown" in line for line in worse)
+
+
+def test_the_version_before_is_told_with_its_figures() -> None:
+    found = {"differences": {"mean": {MAIN: {"drop+KD": [0.002, -0.01, 0.03]}}}}
+    earlier = {"what": "another way", "seeds": [0], "lost": {"audio": found}}
+    lost = summarise([record(0, [1, 2]), record(0, [3])])["lost"]
+    assert notes(lost, 1, earlier)[:-1] == notes(lost, 1)
+    told = notes(lost, 1, earlier)[-1]
+    assert "another way; 1 seed" in told
+    assert "drop+KD +0.2 [-1.0, +3.0] where audio was lost" in told
 
 
 def test_tables_are_such_as_the_page_lays_out() -> None:
